@@ -1,0 +1,1 @@
+"""The control plane: agents, streams and model rollouts, over MQTT and HTTP."""

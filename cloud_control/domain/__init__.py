@@ -1,0 +1,1 @@
+"""What the control plane knows and decides: frozen records and pure functions."""

@@ -1,0 +1,1 @@
+"""Where protected streams arrive by RTMP and become what browsers play."""

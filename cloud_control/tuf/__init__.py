@@ -1,0 +1,1 @@
+"""The signed model repository, by The Update Framework: what devices trust, and nothing else."""

@@ -1,0 +1,1 @@
+"""Protected video that waits on disk for its upload: segments, their index, their seal."""

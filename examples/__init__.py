@@ -1,0 +1,1 @@
+"""A rendered clip with known truth, and the demonstration that protects it."""

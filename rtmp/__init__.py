@@ -1,0 +1,1 @@
+"""The server's side of RTMP, for who waits to be published to. Imports nothing of Veilcast."""

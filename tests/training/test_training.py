@@ -1,0 +1,169 @@
+"""The network learns, a run resumes where it stood, and the export says what training says."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edge_agent.detect.card import load_card
+from edge_agent.errors import ModelError
+from training import export
+from training.augment import Sample, Window, add_tracer_band, cut, keep_visible
+from training.data import IGNORED, NOTHING, PLATE
+from training.loss import Targets, assign, detection_loss
+from training.mixture import Batch, Places, collate
+from training.model import Detector, anchor_grid, decode, gigaflops
+from training.train import Run, State, train
+
+
+def tiny_batch(seed: int, count: int = 4) -> tuple[torch.Tensor, Targets]:
+    """Grey noise with a tracer, 128 x 96."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for _ in range(count):
+        picture = rng.integers(60, 140, (96, 128, 3)).astype(np.uint8)
+        nothing = Sample(picture, np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
+        samples.append(add_tracer_band(rng, nothing))
+    return collate(samples)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    torch.manual_seed(3)
+    places = Places(tmp_path / "data", tmp_path / "store", tmp_path / "banks")
+    return Run(tmp_path / "run", places, hours=1.0)
+
+
+def make_state(run: Run) -> State:
+    run.folder.mkdir(exist_ok=True)
+    return State(run)
+
+
+def test_the_loss_falls_on_a_few_pictures(run: Run) -> None:
+    state = make_state(run)
+    state.warmed = 1000  # past the warm-up
+    batch = tiny_batch(1)
+    for _ in range(12):
+        state.step(*batch)
+    assert np.mean(state.losses[-3:]) < 0.7 * np.mean(state.losses[:3])
+
+
+def test_a_new_schedule_takes_over_the_averaged_weights_and_what_was_spent(run: Run) -> None:
+    first = make_state(run)
+    first.step(*tiny_batch(1))
+    first.seconds = 60.0
+    first.save()
+    second = State(replace(run, folder=run.folder / "second", start=run.folder / "latest.pt"))
+    assert (second.pictures, second.earlier, second.seconds) == (4, 60.0, 0.0)
+    ours, theirs = second.model.state_dict(), first.average.module.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_held_layers_stay_as_they_are(run: Run) -> None:
+    state = make_state(replace(run, held=True))
+    state.warmed = 1000  # past the warm-up
+    before = {name: p.clone() for name, p in state.model.named_parameters()}
+    state.step(*tiny_batch(1))
+    moved = {n for n, p in state.model.named_parameters() if not torch.equal(p, before[n])}
+    assert moved
+    assert not any(name.startswith("body.stem") for name in moved)
+
+
+def test_a_run_that_is_told_to_stop_saves_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_step_then_stop(*_: object, **__: object) -> Iterator[Batch]:
+        yield tiny_batch(1)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("training.train.batches", one_step_then_stop)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(run)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert make_state(run).steps == 1
+
+
+def test_a_resumed_run_takes_the_same_steps(run: Run) -> None:
+    whole = make_state(run)
+    whole.step(*tiny_batch(1))
+    whole.save()
+    resumed = make_state(run)
+    assert (resumed.steps, resumed.pictures) == (1, 4)
+    for state in (whole, resumed):
+        state.step(*tiny_batch(2))
+    for ours, theirs in zip(
+        whole.average.state_dict().values(), resumed.average.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_packed_run_goes_on_from_nearly_the_same_weights(run: Run, tmp_path: Path) -> None:
+    state = make_state(run)
+    state.step(*tiny_batch(1))
+    state.save()
+    export.pack(run.folder / "latest.pt", tmp_path / "packed.pt")
+    (tmp_path / "packed.pt").replace(run.folder / "latest.pt")
+    resumed = make_state(run)
+    assert (resumed.steps, resumed.warmed) == (1, 0)  # the optimiser begins anew, gently
+    for ours, theirs in zip(state.model.parameters(), resumed.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_small_objects_get_anchors_and_ignored_ones_none() -> None:
+    grid = anchor_grid(96, 128)
+    boxes = torch.tensor([[[40.0, 40, 56, 46], [80, 10, 110, 40], [0, 0, 0, 0]]])
+    labels = torch.tensor([[PLATE, IGNORED, NOTHING]])
+    targets = Targets(boxes, labels)
+    score = torch.full((1, len(grid), 3), 0.01)
+    found = assign(score, decode(torch.zeros(1, len(grid), 4), grid), grid, targets)
+    assert found.positive.any()
+    assert (found.target[found.positive] == 0).all()
+
+
+def test_nothing_is_punished_in_an_ignored_region() -> None:
+    grid = anchor_grid(96, 128)
+    scores = torch.full((1, len(grid), 3), -9.0)
+    scores[0, 0, PLATE] = 3.0
+    raw, corner = torch.zeros(1, len(grid), 4), torch.tensor([[[0.0, 0, 8, 8]]])
+    ignored, punished = (
+        detection_loss(scores, raw, grid, Targets(corner, torch.tensor([[label]]))).item()
+        for label in (IGNORED, NOTHING)
+    )
+    assert ignored < 0.1
+    assert punished > 2.0
+
+
+def test_cut_boxes_follow_the_picture_and_slivers_are_ignored() -> None:
+    picture = np.zeros((100, 200, 3), np.uint8)
+    picture[40:60, 100:140] = 255
+    sample = Sample(picture, np.array([[100, 40, 140, 60]], np.float32), np.array([2], np.int32))
+    shown = cut(sample, Window(90, 30, 2.0, 2.0), np.zeros((80, 120, 3), np.uint8))
+    x1, y1, x2, y2 = shown.boxes[0].astype(int)
+    assert (x1, y1, x2, y2) == (20, 20, 100, 60)
+    assert shown.picture[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].min() > 250
+    _, labels = keep_visible(sample.boxes, sample.labels, (0, 0, 110, 100))
+    assert labels.tolist() == [IGNORED]
+
+
+def test_the_network_keeps_to_its_budget() -> None:
+    assert gigaflops(Detector()) <= 1.0
+
+
+def test_an_exported_model_has_a_valid_card_and_a_wrong_one_is_refused(
+    run: Run, tmp_path: Path
+) -> None:
+    state = make_state(run)
+    state.save()
+    export.release(run.folder / "latest.pt", tmp_path / "veil.json", "1.2.3")
+    card = load_card(tmp_path / "veil.json")
+    assert card.version == "1.2.3"
+    other = Detector().eval()
+    with pytest.raises(ModelError, match="does not say what training says"):
+        export.check_parity(other, tmp_path / "veil.onnx")

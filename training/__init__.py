@@ -1,0 +1,1 @@
+"""How the detectors are made: data, model, loop, evaluation, thresholds, export."""

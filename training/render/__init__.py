@@ -1,0 +1,1 @@
+"""Rendered training pictures: flat objects drawn once into banks, scenes composed online."""

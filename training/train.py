@@ -1,0 +1,195 @@
+"""The training loop: one page, resumable, on the CPU or one GPU.
+
+The schedule runs in hours of training, not in steps: a shared machine's speed is not known.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from training.loss import Targets, detection_loss
+from training.mixture import Batch, Mixture, Places
+from training.model import Detector, anchor_grid, averaged_weights
+
+BATCH = 32
+RATE = 1.5e-3
+WARM_UP_STEPS = 100
+FINISH = 0.13  # of the schedule: whole pictures at the native input, no mosaic
+CHECKPOINT_SECONDS = 180
+REPORT_STEPS = 50
+CROP, NATIVE = (384, 256), (640, 384)
+WEIGHT_DECAY = 0.02
+AVERAGE_DECAY = 0.998
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run in `folder`.
+
+    hours: what the whole schedule takes, earlier sittings included; rate: the highest learning
+    rate; start: a checkpoint whose weights a new schedule begins with; held: leave the first two
+    layers as they are, which saves a fifth of the time where they have long settled.
+    """
+
+    folder: Path
+    places: Places
+    hours: float
+    workers: int = 1
+    device: str = "cpu"
+    compiled: bool = False
+    rate: float = RATE
+    batch: int = BATCH
+    held: bool = False
+    start: Path | None = None
+
+
+def train(run: Run) -> None:
+    """Train until the schedule ends, from `run.folder/latest.pt` where that exists.
+
+    Ctrl-C and SIGTERM save first, so that nothing is lost.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    state = State(run)
+    try:
+        _until_the_end(run, state)
+    finally:
+        state.save()
+
+
+def _until_the_end(run: Run, state: State) -> None:
+    began, saved = time.monotonic() - state.seconds, time.monotonic()
+    while state.progress < 1:
+        finishing = state.progress >= 1 - FINISH
+        for pictures, targets in batches(run, state.steps, finishing=finishing):
+            state.seconds = time.monotonic() - began
+            state.progress = state.seconds / (run.hours * 3600)
+            if state.progress >= 1 or finishing != (state.progress >= 1 - FINISH):
+                break
+            state.step(pictures, targets)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                state.save()
+                saved = time.monotonic()
+
+
+def batches(run: Run, seed: int, *, finishing: bool) -> Iterator[Batch]:
+    size, batch = (NATIVE, max(run.batch // 3, 8)) if finishing else (CROP, run.batch)
+    mixture = Mixture(run.places, size, batch, seed, finishing=finishing)
+    return iter(DataLoader(mixture, None, num_workers=run.workers, worker_init_fn=one_thread))
+
+
+def one_thread(_worker: int) -> None:
+    torch.set_num_threads(1)
+
+
+class State:
+    """All that a run carries from step to step and from sitting to sitting."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.device = run, torch.device(run.device)
+        self.half = has_half_precision(self.device)
+        self.steps = self.pictures = self.warmed = 0
+        self.seconds = self.progress = self.earlier = 0.0
+        self.losses: list[float] = []
+        self.model = Detector().to(self.device, memory_format=torch.channels_last).train()
+        if run.start:
+            self.begin(torch.load(run.start, map_location="cpu", weights_only=True))
+        self.model.body.stem.requires_grad_(not run.held)
+        self.average = AveragedModel(
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
+        )
+        self.optimiser = torch.optim.AdamW(decay_groups(self.model), lr=RATE)
+        self.forward = torch.compile(self.model, dynamic=False) if run.compiled else self.model
+        latest = run.folder / "latest.pt"
+        if latest.exists():
+            self.load(torch.load(latest, map_location=self.device, weights_only=True))
+
+    def step(self, pictures: torch.Tensor, targets: Targets) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        pictures = pictures.to(self.device, memory_format=torch.channels_last).float() / 255
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            scores, raw = self.forward(pictures)
+        grid = anchor_grid(*pictures.shape[2:], self.device)
+        loss = detection_loss(scores, raw, grid, targets.to(self.device))
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
+        self.optimiser.step()
+        self.average.update_parameters(self.model)
+        self.steps += 1
+        self.warmed += 1
+        self.pictures += len(pictures)
+        self.losses.append(loss.item())
+        if len(self.losses) == REPORT_STEPS:
+            self.report()
+
+    def rate(self) -> float:
+        """Rises slowly at the start, and anew where the optimiser's moments were left behind."""
+        warm = min(1.0, (self.warmed + 1) / WARM_UP_STEPS)
+        return self.run.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * self.progress)) / 2)
+
+    def report(self) -> None:
+        figures = {
+            "steps": self.steps,
+            "pictures": self.pictures,
+            "seconds": round(self.seconds),
+            "loss": round(sum(self.losses) / REPORT_STEPS, 4),
+            "rate": round(self.rate(), 7),
+        }
+        with (self.run.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(figures) + "\n")
+        self.losses.clear()
+
+    def save(self) -> None:
+        """Write `latest.pt` whole or not at all."""
+        counts = {name: getattr(self, name) for name in ("steps", "pictures", "seconds", "earlier")}
+        parts = {
+            name: getattr(self, name).state_dict() for name in ("model", "average", "optimiser")
+        }
+        draft = self.run.folder / "latest.tmp"
+        torch.save({**counts, **parts}, draft)
+        draft.replace(self.run.folder / "latest.pt")
+
+    def begin(self, saved: dict[str, Any]) -> None:
+        """A new schedule: it takes over the averaged weights and what was spent on them."""
+        self.model.load_state_dict(averaged_weights(saved))
+        self.pictures = saved["pictures"]
+        self.earlier = saved["seconds"] + saved.get("earlier", 0.0)
+
+    def load(self, saved: dict[str, Any]) -> None:
+        for name in ("model", "average", "optimiser"):
+            if name in saved:  # a packed checkpoint has left the optimiser's moments behind
+                getattr(self, name).load_state_dict(saved[name])
+        self.steps, self.pictures = saved["steps"], saved["pictures"]
+        self.warmed = self.steps if "optimiser" in saved else 0
+        self.seconds, self.earlier = saved["seconds"], saved.get("earlier", 0.0)
+        self.progress = self.seconds / (self.run.hours * 3600)
+
+
+def has_half_precision(device: torch.device) -> bool:
+    """Whether bfloat16 is quick here; a CPU without instructions for it is nine times slower."""
+    able = torch.cpu.get_capabilities() if device.type == "cpu" else {"amx_bf16": True}
+    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+
+
+def decay_groups(model: nn.Module) -> list[dict[str, object]]:
+    """Weight decay on kernels only: not on biases, not on normalisation."""
+    kernels = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
+    return [
+        {"params": kernels, "weight_decay": WEIGHT_DECAY},
+        {"params": rest, "weight_decay": 0.0},
+    ]
