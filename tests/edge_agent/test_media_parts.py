@@ -19,6 +19,7 @@ from edge_agent.media.events import End
 from edge_agent.media.probe import probe_encoder, probe_sink, probe_source
 from edge_agent.media.rebase import SECOND, Rebase
 from edge_agent.media.urls import redact_url, scheme_of
+from edge_agent.media.whip.terms import Terms
 from rtmp import amf
 from rtmp.chunks import AUDIO, SET_CHUNK_SIZE, VIDEO, ChunkReader, write_message
 from rtmp.flv_pipe import FlvPipe
@@ -186,10 +187,10 @@ def test_probes_say_what_they_found(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="preset"):
         probe_encoder(EncoderSettings("warp"))
     clip = write_clip(tmp_path / "a.mp4", seconds=0.4)
-    assert "160x120, 25 fps, h264, sound aac" in probe_source(str(clip))
-    assert "waiting" in probe_source(f"listen:rtmp://127.0.0.1:{free_port()}/live/k")
+    assert "160x120, 25 fps, h264, sound aac" in probe_source(str(clip), Terms())
+    assert "waiting" in probe_source(f"listen:rtmp://127.0.0.1:{free_port()}/live/k", Terms())
     with pytest.raises(SourceError, match="no such file"):
-        probe_source(str(tmp_path / "none.mp4"))
+        probe_source(str(tmp_path / "none.mp4"), Terms())
     assert "ready" in probe_sink(str(tmp_path / "new" / "out.mp4"))
     with pytest.raises(SinkError, match="check the address"):
         probe_sink(f"rtmp://127.0.0.1:{free_port()}/live/KEY")
