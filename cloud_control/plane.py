@@ -17,6 +17,7 @@ from cloud_control.service.documents import Documents
 from cloud_control.service.enrolment import Enrolment
 from cloud_control.service.events import Events
 from cloud_control.service.live import Live
+from cloud_control.service.memory import Memory, in_process
 from cloud_control.service.rollouts import Rollouts
 from cloud_control.service.streams import ProtectionRules, Streams
 from fleet_contract.topics import Address, Kind
@@ -54,8 +55,11 @@ def assemble(
     certifier: Certifier,
     clock: Clock,
     ingest_url: str | None = None,
+    memory: Memory | None = None,
 ) -> Plane:
-    """ingest_url: where streams are published that name no sink, without their keys."""
+    """ingest_url: where streams are published that name no sink, without their keys. memory: of
+    this process alone, unless one is given."""
+    memory = memory or in_process(clock)
     audit = Audit(store, clock)
     events = Events(clock())
 
@@ -63,9 +67,9 @@ def assemble(
         held = documents.agents.get(agent_key(its_fleet, agent))
         return held is not None and not held.value.revoked
 
-    live = Live(known, events, clock)
-    documents = Documents(store, bus, live, clock)
-    commands = Commands(store, documents, bus, audit, live, events, clock)
+    live = Live(known, events, clock, memory.standings)
+    documents = Documents(store, bus, live, clock, alone=memory.alone)
+    commands = Commands(store, documents, bus, audit, live, events, clock, memory.answers)
     return Plane(
         fleet=fleet,
         bus=bus,
@@ -75,8 +79,10 @@ def assemble(
         events=events,
         live=live,
         documents=documents,
-        enrolment=Enrolment(store, documents, certifier, audit, live, clock),
-        streams=Streams(store, documents, audit, live, events, clock, ingest_url),
+        enrolment=Enrolment(store, documents, certifier, audit, live, clock, memory.spent),
+        streams=Streams(
+            store, documents, audit, live, events, clock, ingest_url, alone=memory.alone
+        ),
         protection=ProtectionRules(store, documents, audit),
         commands=commands,
         rollouts=Rollouts(store, documents, commands, audit, live, events, clock),

@@ -48,7 +48,8 @@ class StreamChange(Kept):
 
 
 class Streams:
-    """ingest_url: the address, without the key, at which streams are published by default."""
+    """ingest_url: the address, without the key, at which streams are published by default. alone:
+    what this process did not hear, nobody did; so leases last anew when it begins."""
 
     def __init__(
         self,
@@ -59,11 +60,13 @@ class Streams:
         events: Events,
         clock: Clock,
         ingest_url: str | None = None,
+        *,
+        alone: bool = True,
     ) -> None:
         self._store, self._documents, self._audit = store, documents, audit
         self._live, self._events, self._clock = live, events, clock
         self._ingest_url = ingest_url
-        self._began = clock()
+        self._began = clock() if alone else 0
         self._keys = Shelf(store, "publish_key", str)  # by digest, each the key of its stream
 
     def add(self, who: str, fleet: str, wanted: StreamRequest) -> Stream:
