@@ -9,12 +9,13 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from cloud_control.domain.fleet import agent_key
-from cloud_control.ports import Bus, Certifier, Clock, Store
+from cloud_control.ports import Bus, Certifier, Clock, Entrance, Store
 from cloud_control.service.access import Access
 from cloud_control.service.audit import Audit
 from cloud_control.service.commands import Commands
 from cloud_control.service.documents import Documents
 from cloud_control.service.enrolment import Enrolment
+from cloud_control.service.entrance import OwnIngest
 from cloud_control.service.events import Events
 from cloud_control.service.live import Live
 from cloud_control.service.memory import Memory, in_process
@@ -54,11 +55,12 @@ def assemble(
     bus: Bus,
     certifier: Certifier,
     clock: Clock,
-    ingest_url: str | None = None,
+    ingest: str | Entrance | None = None,
     memory: Memory | None = None,
 ) -> Plane:
-    """ingest_url: where streams are published that name no sink, without their keys. memory: of
-    this process alone, unless one is given."""
+    """ingest: where streams are published that name no sink; a text is the address without their
+    keys. memory: of this process alone, unless one is given."""
+    entrance = OwnIngest(ingest) if ingest is None or isinstance(ingest, str) else ingest
     memory = memory or in_process(clock)
     audit = Audit(store, clock)
     events = Events(clock())
@@ -80,9 +82,7 @@ def assemble(
         live=live,
         documents=documents,
         enrolment=Enrolment(store, documents, certifier, audit, live, clock, memory.spent),
-        streams=Streams(
-            store, documents, audit, live, events, clock, ingest_url, alone=memory.alone
-        ),
+        streams=Streams(store, documents, audit, live, events, clock, entrance, alone=memory.alone),
         protection=ProtectionRules(store, documents, audit),
         commands=commands,
         rollouts=Rollouts(store, documents, commands, audit, live, events, clock),
