@@ -21,6 +21,7 @@ CONFIG = Config(
     read_timeout=10.0,
     retries={"mode": "standard", "max_attempts": 5},  # throttling, timeouts, faults of theirs
 )
+S3_CONFIG = CONFIG.merge(Config(signature_version="s3v4"))  # older ones sign no headers
 STALE = frozenset(
     {
         "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId",

@@ -118,6 +118,8 @@ def fronted(moto: Cloud) -> Iterator[Front]:
                     kept = {n: v for n, v in headers.items() if n not in {"connection", "expect"}}
                     found = client.request(self.command, self.path, headers=kept, content=body)
                     told = {n: v for n, v in found.headers.items() if n.lower() not in HOP}
+                    if self.command == "HEAD":
+                        told["X-Length"] = found.headers.get("Content-Length", "0")
                     return Answer(found.status_code, found.content, told)
 
                 told = front.handle(Call(self.command, self.path, headers, body, send))
@@ -125,7 +127,8 @@ def fronted(moto: Cloud) -> Iterator[Front]:
                 for name, value in told.headers.items():
                     if name.lower() != "content-encoding":
                         self.send_header(name, value)
-                self.send_header("Content-Length", str(len(told.body)))
+                length_told = told.headers.get("X-Length", str(len(told.body)))
+                self.send_header("Content-Length", length_told)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(told.body)

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import httpx
 
-from cloud_control.adapters.aws.calls import CONFIG
+from cloud_control.adapters.aws.calls import CONFIG, S3_CONFIG
 from cloud_control.adapters.aws.store import DynamoStore
 from tests.cloud_control.brokers import HOST, free_port, wait_until
 
@@ -48,7 +48,7 @@ class Cloud:
             endpoint_url=self.url,
             aws_access_key_id="testing",
             aws_secret_access_key="testing",
-            **{"config": CONFIG, **more},
+            **{"config": S3_CONFIG if service == "s3" else CONFIG, **more},
         )
 
     def table(self) -> str:
