@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 def dynamodb() -> DynamoDBClient:
     with explained("DynamoDB"):
-        return boto3.client("dynamodb", config=CONFIG)
+        return boto3.client("dynamodb", config=CONFIG, region_name=_region())
 
 
 def iot() -> IoTClient:
     with explained("IoT Core"):
-        return boto3.client("iot", config=CONFIG)
+        return boto3.client("iot", config=CONFIG, region_name=_region())
 
 
 def iot_data(host: str) -> IoTDataPlaneClient:
@@ -33,19 +33,24 @@ def iot_data(host: str) -> IoTDataPlaneClient:
     told = any(name in os.environ for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IOT_DATA"))
     url = f"https://{host}" if host and not told else None
     with explained("IoT Core"):
-        return boto3.client("iot-data", config=CONFIG, endpoint_url=url)
+        return boto3.client("iot-data", config=CONFIG, region_name=_region(), endpoint_url=url)
 
 
 def ivs() -> IVSClient:
     with explained("IVS"):
-        return boto3.client("ivs", config=CONFIG)
+        return boto3.client("ivs", config=CONFIG, region_name=_region())
 
 
 def s3() -> S3Client:
     with explained("S3"):
-        return boto3.client("s3", config=S3_CONFIG)
+        return boto3.client("s3", config=S3_CONFIG, region_name=_region())
 
 
 def secrets() -> SecretsManagerClient:
     with explained("Secrets Manager"):
-        return boto3.client("secretsmanager", config=CONFIG)
+        return boto3.client("secretsmanager", config=CONFIG, region_name=_region())
+
+
+def _region() -> str | None:
+    """As all of AWS's tools name it; boto3 itself knows only AWS_DEFAULT_REGION and profiles."""
+    return os.environ.get("AWS_REGION")

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from pathlib import Path
 
 import certifi
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
-OWNER = "Amazon"
+NAME = b"Amazon Root CA"  # in their names; others are only looked at, since some are oddly made
+PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", re.DOTALL)
 
 
 def amazon_roots() -> str:
     """PEM, one after the other."""
-    known = x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes())
-    return "".join(
-        one.public_bytes(Encoding.PEM).decode()
-        for one in known
-        if any(
-            name.value == OWNER
-            for name in one.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-        )
-    )
+    known = PEM.findall(Path(certifi.where()).read_text())
+    return "".join(one for one in known if NAME in ssl.PEM_cert_to_DER_cert(one))
