@@ -32,7 +32,7 @@ def application(found: Parts) -> FastAPI:
     told, plane = found.settings, found.plane
     repository = found.models()
     reach = Reach(
-        broker=(told.iot_endpoint, MQTT_PORT),
+        broker=_broker(told.iot_endpoint),
         authority=told.authority or amazon_roots(),
         root=lambda: dict(json.loads(repository.shelf.root_bytes())),
         models=None,
@@ -70,6 +70,11 @@ class _Refresh:
         if time.monotonic() - self._at > LOOK_AGAIN_S:
             self._at = time.monotonic()
             self._found.refresh()
+
+
+def _broker(endpoint: str) -> tuple[str, int]:
+    host, _, port = endpoint.partition(":")
+    return host, int(port or MQTT_PORT)
 
 
 def _origin(url: str) -> list[str]:

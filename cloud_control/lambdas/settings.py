@@ -14,9 +14,9 @@ PREFIX = "VEILCAST_AWS_"
 
 
 class AwsSettings(BaseSettings):
-    """table: of DynamoDB; iot_endpoint: the host of IoT Core's data; secrets: a prefix in Secrets
-    Manager; recording: the ARN of a recording configuration of IVS; authority: PEM of what devices
-    shall trust, instead of Amazon's roots."""
+    """table: of DynamoDB; iot_endpoint: the host of IoT Core's messages, or HOST:PORT; secrets: a
+    prefix in Secrets Manager; recording: the ARN of a recording configuration of IVS; authority:
+    PEM of what devices shall trust, instead of Amazon's roots."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
