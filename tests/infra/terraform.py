@@ -96,7 +96,7 @@ def planned(plan: dict[str, Any]) -> dict[str, dict[str, Any]]:
     while modules:
         module = modules.pop()
         modules += module.get("child_modules", [])
-        found |= {each["address"]: each["values"] for each in module.get("resources", [])}
+        found |= {each["address"]: each.get("values", {}) for each in module.get("resources", [])}
     return found
 
 

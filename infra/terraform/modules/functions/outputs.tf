@@ -1,6 +1,7 @@
 output "arns" {
-  description = "The functions' ARNs by name, once they stand."
-  value       = { for name, function in aws_lambda_function.this : name => function.arn }
+  description = "The functions' ARNs by name, made of the names, so that policies are known before."
+  value       = local.arn
+  depends_on  = [aws_lambda_function.this] # but nobody gets to them sooner
 }
 
 output "invoke_arns" {
