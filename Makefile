@@ -18,7 +18,7 @@ demo-file: install  ## protect a rendered clip, prove that nothing shows, leave 
 	@$(BIN)/python -m examples.file_demo demo-out
 
 test: install  ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: install  ## style, types and layers
 	$(BIN)/ruff format --check .

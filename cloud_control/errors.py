@@ -51,6 +51,12 @@ class ApiError(ControlError):
     exit_code = 11
 
 
+class CloudError(ControlError):
+    """A service of the cloud provider does not answer, or refuses what was asked of it."""
+
+    exit_code = 13
+
+
 class RequestError(ControlError):
     """A request cannot be granted. `status` is the HTTP status that says the same."""
 

@@ -80,17 +80,7 @@ class Authority:
         Raises CertificateError for a request that is damaged or not signed by an EC P-256 key,
         and for names that are no ids or together too long.
         """
-        name = device_name(fleet, agent)
-        try:
-            request = x509.load_pem_x509_csr(csr_pem.encode())
-            key = request.public_key()
-            sound = request.is_signature_valid
-        except (ValueError, InvalidSignature, UnsupportedAlgorithm):
-            raise CertificateError("The request for a certificate cannot be read.") from None
-        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != ec.SECP256R1.name:
-            raise CertificateError("The request for a certificate needs an EC P-256 key.")
-        if not sound:
-            raise CertificateError("The request for a certificate is not signed by its own key.")
+        name, key = device_name(fleet, agent), requested_key(csr_pem)
         return self._issue(name, key, DEVICE_LIFE, ExtendedKeyUsageOID.CLIENT_AUTH, []).decode()
 
     def revoke(self, pem: str) -> None:
@@ -225,6 +215,22 @@ class Authority:
         fresh = self.revoked_file.with_suffix(".new")
         fresh.write_bytes(pem)
         fresh.replace(self.revoked_file)  # a broker never reads half a list
+
+
+def requested_key(csr_pem: str) -> ec.EllipticCurvePublicKey:
+    """The key that a request is for. Raises CertificateError for a request that is damaged or not
+    signed by an EC P-256 key."""
+    try:
+        request = x509.load_pem_x509_csr(csr_pem.encode())
+        key = request.public_key()
+        sound = request.is_signature_valid
+    except (ValueError, InvalidSignature, UnsupportedAlgorithm):
+        raise CertificateError("The request for a certificate cannot be read.") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != ec.SECP256R1.name:
+        raise CertificateError("The request for a certificate needs an EC P-256 key.")
+    if not sound:
+        raise CertificateError("The request for a certificate is not signed by its own key.")
+    return key
 
 
 def device_name(fleet: str, agent: str) -> str:

@@ -9,14 +9,16 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from cloud_control.domain.fleet import agent_key
-from cloud_control.ports import Bus, Certifier, Clock, Store
+from cloud_control.ports import Bus, Certifier, Clock, Entrance, Store
 from cloud_control.service.access import Access
 from cloud_control.service.audit import Audit
 from cloud_control.service.commands import Commands
 from cloud_control.service.documents import Documents
 from cloud_control.service.enrolment import Enrolment
+from cloud_control.service.entrance import OwnIngest
 from cloud_control.service.events import Events
 from cloud_control.service.live import Live
+from cloud_control.service.memory import Memory, in_process
 from cloud_control.service.rollouts import Rollouts
 from cloud_control.service.streams import ProtectionRules, Streams
 from fleet_contract.topics import Address, Kind
@@ -53,9 +55,13 @@ def assemble(
     bus: Bus,
     certifier: Certifier,
     clock: Clock,
-    ingest_url: str | None = None,
+    ingest: str | Entrance | None = None,
+    memory: Memory | None = None,
 ) -> Plane:
-    """ingest_url: where streams are published that name no sink, without their keys."""
+    """ingest: where streams are published that name no sink; a text is the address without their
+    keys. memory: of this process alone, unless one is given."""
+    entrance = OwnIngest(ingest) if ingest is None or isinstance(ingest, str) else ingest
+    memory = memory or in_process(clock)
     audit = Audit(store, clock)
     events = Events(clock())
 
@@ -63,9 +69,9 @@ def assemble(
         held = documents.agents.get(agent_key(its_fleet, agent))
         return held is not None and not held.value.revoked
 
-    live = Live(known, events, clock)
-    documents = Documents(store, bus, live, clock)
-    commands = Commands(store, documents, bus, audit, live, events, clock)
+    live = Live(known, events, clock, memory.standings)
+    documents = Documents(store, bus, live, clock, alone=memory.alone)
+    commands = Commands(store, documents, bus, audit, live, events, clock, memory.answers)
     return Plane(
         fleet=fleet,
         bus=bus,
@@ -75,8 +81,8 @@ def assemble(
         events=events,
         live=live,
         documents=documents,
-        enrolment=Enrolment(store, documents, certifier, audit, live, clock),
-        streams=Streams(store, documents, audit, live, events, clock, ingest_url),
+        enrolment=Enrolment(store, documents, certifier, audit, live, clock, memory.spent),
+        streams=Streams(store, documents, audit, live, events, clock, entrance, alone=memory.alone),
         protection=ProtectionRules(store, documents, audit),
         commands=commands,
         rollouts=Rollouts(store, documents, commands, audit, live, events, clock),

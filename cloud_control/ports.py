@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from fleet_contract.endpoint import Endpoint
 from fleet_contract.topics import Address
 
 MAX_CHANGES = 100  # in one commit: what the narrowest store can do at once
@@ -82,6 +83,20 @@ class Certifier(Protocol):
 
     def revoke(self, pem: str) -> None:
         """From now on the broker refuses it."""
+
+
+class Entrance(Protocol):
+    """Where streams are published that name no sink of their own."""
+
+    def open(self, stream: str) -> Endpoint:
+        """A sink with the key that lets this stream in. Raises RequestError where nothing takes
+        streams, TakenError where it is open already."""
+
+    def renew(self, stream: str) -> str:
+        """A new key; the old one is void."""
+
+    def close(self, stream: str) -> None:
+        """The stream is gone; nothing happens if it never was."""
 
 
 Clock = Callable[[], int]

@@ -89,6 +89,9 @@ CONTROL_LIBRARIES: dict[str, tuple[str, ...]] = {
     "psutil": ("adapters.mosquitto", "ingest.nginx_process"),
     "av": ("ingest.remux", "ingest.copies", "ingest.still"),
     "tuf": ("tuf",),
+    "boto3": ("adapters.aws",),
+    "botocore": ("adapters.aws",),
+    "mypy_boto3_dynamodb": ("adapters.aws",),
 }
 
 TRAINING_MAY_IMPORT = ("boxes", "detect", "errors", "frame")

@@ -15,10 +15,10 @@ from starlette.staticfiles import StaticFiles
 from cloud_control.api import agents, enrol, events, operators, rollouts, streams
 from cloud_control.api.metrics import metrics_router
 from cloud_control.api.problems import explain
-from cloud_control.api.uploads import uploads_router
+from cloud_control.api.uploads import tickets_router, uploads_router
 from cloud_control.api.who import Guesses, Who
 from cloud_control.plane import Plane
-from cloud_control.service.uploads import Uploads
+from cloud_control.service.uploads import Tickets, Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Reach:
 
 
 def create_app(
-    plane: Plane, reach: Reach, uploads: Uploads | None = None, *more: APIRouter
+    plane: Plane, reach: Reach, uploads: Uploads | Tickets | None = None, *more: APIRouter
 ) -> FastAPI:
     """The application; `more` are routers of other parts, such as the ingest's hooks."""
     app = FastAPI(
@@ -61,8 +61,10 @@ def create_app(
         *more,
     ):
         app.include_router(router)
-    if uploads is not None:
+    if isinstance(uploads, Uploads):
         app.include_router(uploads_router(uploads, who.device))
+    elif uploads is not None:
+        app.include_router(tickets_router(uploads, who.device))
 
     @app.get("/healthz", tags=["health"])
     def healthz() -> dict[str, str]:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from cloud_control.errors import (
     BrokerError,
     CertificateError,
+    CloudError,
     ControlError,
     RequestError,
     RolloutError,
@@ -41,7 +42,7 @@ def explain(app: FastAPI) -> None:
         status = 409 if isinstance(error, RolloutError) else 500
         if isinstance(error, CertificateError):
             status = 400
-        if isinstance(error, BrokerError):
+        if isinstance(error, BrokerError | CloudError):
             status = 503
         return problem(status, _title(error), str(error))
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from starlette.requests import ClientDisconnect
 
 from cloud_control.api.body import body_of, described
-from cloud_control.service.uploads import Standing, UploadRefusedError, Uploads, Wanted
+from cloud_control.service.uploads import Standing, Tickets, UploadRefusedError, Uploads, Wanted
 from fleet_contract.fields import Id, Millis, Ordinal, Part, Sha256
 
 PREFIX = "/v1/device/uploads"
@@ -63,14 +63,7 @@ def uploads_router(uploads: Uploads, device: Callable[..., Any]) -> APIRouter:
     @router.post("", status_code=201, openapi_extra=described(UploadRequest))
     def ask(who: Any = who_asks, wanted: UploadRequest = body_of(UploadRequest)) -> UploadTicket:
         """Announce an upload; asking again for the same one goes on with it."""
-        uploads.expect(
-            who.fleet,
-            who.agent,
-            Wanted(
-                wanted.stream, wanted.name, wanted.bytes, wanted.sha256,
-                wanted.first_ms, wanted.last_ms, wanted.started_at,
-            ),
-        )  # fmt: skip
+        uploads.expect(who.fleet, who.agent, _wanted(wanted))
         return UploadTicket(url=f"{PREFIX}/{quote(wanted.stream)}/{quote(wanted.name)}")
 
     @router.head("/{stream}/{name}")
@@ -94,6 +87,27 @@ def uploads_router(uploads: Uploads, device: Callable[..., Any]) -> APIRouter:
         return Response(status_code=201 if standing.complete else 202, headers=_headers(standing))
 
     return router
+
+
+def tickets_router(tickets: Tickets, device: Callable[..., Any]) -> APIRouter:
+    """The same door where the bytes go elsewhere: each ticket is for a whole upload."""
+    router = APIRouter(prefix=PREFIX, tags=["uploads"], route_class=_Route)
+    who_asks = Depends(device)
+
+    @router.post("", status_code=201, openapi_extra=described(UploadRequest))
+    def ask(who: Any = who_asks, wanted: UploadRequest = body_of(UploadRequest)) -> UploadTicket:
+        """Announce an upload; asking again for the same one begins anew."""
+        made = tickets.ticket(who.fleet, who.agent, _wanted(wanted))
+        return UploadTicket(url=made.url, headers=made.headers, resumable=False)
+
+    return router
+
+
+def _wanted(asked: UploadRequest) -> Wanted:
+    return Wanted(
+        asked.stream, asked.name, asked.bytes, asked.sha256,
+        asked.first_ms, asked.last_ms, asked.started_at,
+    )  # fmt: skip
 
 
 class _Route(APIRoute):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +11,7 @@ from pydantic import ValidationError
 from cloud_control.domain.fleet import agent_key
 from cloud_control.errors import RequestError
 from cloud_control.ports import Bus, Clock, Store
+from cloud_control.service.answers import Answers, Asked
 from cloud_control.service.audit import Audit
 from cloud_control.service.documents import Documents
 from cloud_control.service.events import Events
@@ -23,8 +22,6 @@ from fleet_contract.commands import COMMANDS
 from fleet_contract.topics import Address
 
 LIFE_SECONDS = 30
-FINAL = frozenset({"done", "failed", "dropped"})
-KEPT_MS = 20 * 60 * 1000
 
 
 class Commands:
@@ -39,12 +36,11 @@ class Commands:
         live: Live,
         events: Events,
         clock: Clock,
+        answers: Answers,
     ) -> None:
         self._store, self._documents, self._bus = store, documents, bus
         self._audit, self._events, self._clock = audit, events, clock
-        self._answers: dict[tuple[str, str, str], Ack | None] = {}
-        self._issued: dict[tuple[str, str, str], int] = {}
-        self._changed = threading.Condition()
+        self._answers = answers
         live.on_ack(self._answered)
 
     def issue(
@@ -70,10 +66,7 @@ class Commands:
             first = problem.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise RequestError(f"{where}: {first['msg']}") from None
-        place = (fleet, agent, command_id)
-        with self._changed:
-            self._forget_old(now_ms)
-            self._answers[place], self._issued[place] = None, now_ms
+        self._answers.expect(Asked(fleet, agent, command_id))
         told = command.model_dump(mode="json", exclude={"v", "issued_at", "expires_at"})
         self._store.commit(
             [self._audit.entry(who, f"command.{name}", agent_key(fleet, agent), None, told)]
@@ -83,26 +76,11 @@ class Commands:
 
     def answer(self, fleet: str, agent: str, command_id: str, seconds: float = 0.0) -> Ack | None:
         """The newest answer; waits so long for a final one."""
-        place = (fleet, agent, command_id)
-        until = time.monotonic() + seconds
-        with self._changed:
-            while True:
-                ack = self._answers.get(place)
-                left = until - time.monotonic()
-                if left <= 0 or (ack is not None and ack.outcome in FINAL):
-                    return ack
-                self._changed.wait(left)
+        return self._answers.newest(Asked(fleet, agent, command_id), seconds)
 
     def _answered(self, address: Address, ack: Ack) -> None:
-        place = (address.fleet, address.agent, address.name)
-        with self._changed:
-            if place not in self._issued:
-                return
-            before = self._answers.get(place)
-            if before is not None and before.outcome in FINAL:
-                return
-            self._answers[place] = ack
-            self._changed.notify_all()
+        if not self._answers.take(Asked(address.fleet, address.agent, address.name), ack):
+            return
         self._events.publish(
             "ack",
             {
@@ -112,8 +90,3 @@ class Commands:
                 **ack.model_dump(mode="json", exclude_none=True),
             },
         )
-
-    def _forget_old(self, now_ms: int) -> None:
-        for place in [one for one, at in self._issued.items() if now_ms - at > KEPT_MS]:
-            del self._issued[place]
-            self._answers.pop(place, None)

@@ -17,6 +17,7 @@ from cloud_control.service.audience import Audience
 from cloud_control.service.events import Events
 from cloud_control.service.live import Live
 from cloud_control.service.records import Shelf
+from cloud_control.service.standings import bare
 
 BEHIND_MS = 20_000
 """How far players may be behind the agent: for so long bare pictures are told of after the last."""
@@ -50,7 +51,6 @@ class Directory:
         self._looking = threading.Lock()
         self._flows: dict[str, Flow] = {}
         self._shown: dict[str, Listing] = {}
-        self._bare_at: dict[str, int] = {}
         self._counted_at = 0
 
     def tell(self, event: Event) -> None:
@@ -136,14 +136,11 @@ class Directory:
     def _word(self, stream: Stream) -> Word:
         standing = self._live.of(stream.fleet, stream.agent)
         state = standing.streams.get(stream.id)
-        now_ms = self._clock()
-        if state is not None and state.state == "OFF":
-            self._bare_at[stream.id] = now_ms
-        status = standing.status
+        status, now_ms = standing.status, self._clock()
         return Word(
             state=state if state is not None and standing.current(state) else None,
             left=status is not None and (status.state, status.reason) == ("offline", "shutdown"),
-            bare_lately=now_ms - self._bare_at.get(stream.id, -BEHIND_MS) < BEHIND_MS,
+            bare_lately=bare(state) or now_ms - standing.bare_at.get(stream.id, 0) < BEHIND_MS,
         )
 
     def _show(self, stream: str, now: Listing | None) -> None:
@@ -166,5 +163,4 @@ class Directory:
             if self._flows.get(stream) is flow:
                 del self._flows[stream]
                 self._shown.pop(stream, None)
-        self._bare_at.pop(stream, None)
         self.audience.forget(stream)

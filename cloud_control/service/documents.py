@@ -33,11 +33,15 @@ class Documents:
     may be newer than its number, and is then followed by one more, but never older.
     """
 
-    def __init__(self, store: Store, bus: Bus, live: Live, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, live: Live, clock: Clock, *, alone: bool = True
+    ) -> None:
+        """alone: no other process publishes documents of these fleets."""
         self.fleets = Shelf(store, "fleet", FleetRules)
         self.agents = Shelf(store, "agent", Agent)
         self.streams = Shelf(store, "stream", Stream)
         self._store, self._bus, self._live, self._clock = store, bus, live, clock
+        self._alone = alone
         self._in_turn = threading.Lock()  # so that an older document never follows a newer one
 
     def rules(self, fleet: str) -> Held[FleetRules]:
@@ -72,10 +76,23 @@ class Documents:
         """Publish the agent's document; the version is returned. A broker that is away is made up
         for by `catch_up`."""
         with self._in_turn:
-            held = self.agents.need(agent_key(fleet, agent))
-            rules = self.rules(fleet).value
-            self._send(rules, held.value, self.streams_of(held.value))
-            return version_of(rules, held.value)
+            version = self._publish(fleet, agent)
+            # Where others publish too, an older document of theirs may have followed this one or
+            # this one a newer of theirs: whoever comes last sees that there is a newer one.
+            while not self._alone and (newer := self._version(fleet, agent)) != version:
+                version = self._publish(fleet, agent)
+                log.info("a document was overtaken", agent=agent, version=newer)
+            return version
+
+    def _publish(self, fleet: str, agent: str) -> int:
+        held = self.agents.need(agent_key(fleet, agent))
+        rules = self.rules(fleet).value
+        self._send(rules, held.value, self.streams_of(held.value))
+        return version_of(rules, held.value)
+
+    def _version(self, fleet: str, agent: str) -> int:
+        held = self.agents.need(agent_key(fleet, agent))
+        return version_of(self.rules(fleet).value, held.value)
 
     def publish_all(self, fleet: str) -> int:
         """Publish the documents of all agents of a fleet; how many they are is returned."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from base64 import b64encode
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from cloud_control.service.audit import Audit
 from cloud_control.service.documents import Documents
 from cloud_control.service.live import Live
 from cloud_control.service.records import Held, Shelf, retried
+from cloud_control.service.spent import Spent
 
 AUDIENCE = "veilcast-control"
 GRACE_MS = 24 * 3600 * 1000  # an old certificate's life after a new one was issued
@@ -46,12 +46,12 @@ class Enrolment:
         audit: Audit,
         live: Live,
         clock: Clock,
+        spent: Spent,
     ) -> None:
         self._store, self._documents, self._certifier = store, documents, certifier
         self._audit, self._live, self._clock = audit, live, clock
         self._claims = Shelf(store, "claim", Claim)
-        self._seen: dict[str, int] = {}  # ids of devices' tokens, by the time at which they expire
-        self._lock = threading.Lock()
+        self._spent = spent
 
     def claim(
         self,
@@ -235,17 +235,10 @@ class Enrolment:
                 continue
             if claims["exp"] - claims["iat"] > LONGEST_TOKEN_S:
                 raise UnauthorizedError("a device's token lives for a minute at most")
-            self._once(str(claims["jti"]), int(claims["exp"]) * 1000 + 60_000)
+            if not self._spent.spend(str(claims["jti"]), int(claims["exp"]) * 1000 + 60_000):
+                raise UnauthorizedError("this device's token was used before")
             return
         raise problem
-
-    def _once(self, token_id: str, until_ms: int) -> None:
-        with self._lock:
-            now_ms = self._clock()
-            self._seen = {one: end for one, end in self._seen.items() if end > now_ms}
-            if token_id in self._seen:
-                raise UnauthorizedError("this device's token was used before")
-            self._seen[token_id] = until_ms
 
     def _held_claims(self) -> list[Held[Claim]]:
         return self._claims.page(limit=10_000)

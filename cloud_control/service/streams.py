@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, SecretStr
 from cloud_control.domain.access import digest_of
 from cloud_control.domain.fleet import Agent, Kept, Stream, Title, agent_key
 from cloud_control.errors import NotFoundError, RequestError, TakenError
-from cloud_control.ports import Clock, Delete, Store
+from cloud_control.ports import Clock, Delete, Entrance, Store
 from cloud_control.service.audit import Audit
 from cloud_control.service.documents import Documents
 from cloud_control.service.events import Events
@@ -48,7 +48,7 @@ class StreamChange(Kept):
 
 
 class Streams:
-    """ingest_url: the address, without the key, at which streams are published by default."""
+    """alone: what this process did not hear, nobody did; so leases last anew when it begins."""
 
     def __init__(
         self,
@@ -58,52 +58,66 @@ class Streams:
         live: Live,
         events: Events,
         clock: Clock,
-        ingest_url: str | None = None,
+        entrance: Entrance,
+        *,
+        alone: bool = True,
     ) -> None:
         self._store, self._documents, self._audit = store, documents, audit
         self._live, self._events, self._clock = live, events, clock
-        self._ingest_url = ingest_url
-        self._began = clock()
+        self._entrance = entrance
+        self._began = clock() if alone else 0
         self._keys = Shelf(store, "publish_key", str)  # by digest, each the key of its stream
 
     def add(self, who: str, fleet: str, wanted: StreamRequest) -> Stream:
         """Raises NotFoundError without the agent, TakenError when the id is taken or the agent
         carries all it can."""
-        key = secrets.token_urlsafe(16)
+        self._check_room(fleet, wanted)
+        name = wanted.id or f"s-{secrets.token_hex(6)}"
+        own = None if wanted.sinks else self._entrance.open(name)
+        key = own.key.get_secret_value() if own and own.key else secrets.token_urlsafe(16)
         stream = Stream(
             fleet=fleet,
-            id=wanted.id or f"s-{secrets.token_hex(6)}",
+            id=name,
             agent=wanted.agent,
             title=wanted.title,
             category=wanted.category,
             source=wanted.source,
-            sinks=wanted.sinks or self._own_ingest(key),
+            sinks=(own,) if own else wanted.sinks,
             autostart=wanted.autostart,
             protection=wanted.protection,
             publish_key=key,
             lease_seconds=wanted.lease_seconds,
             created_at=self._clock(),
         )
-
-        def work() -> None:
-            if self._documents.streams.get(stream.key):
-                raise TakenError(f"there is a stream {stream.id} already")
-            held = self._agent(fleet, stream.agent)
-            if len(held.value.streams) >= MAX_STREAMS:
-                raise TakenError(f"the agent carries {MAX_STREAMS} streams already")
-            carried = (*held.value.streams, stream.id)
-            self._store.commit(
-                [
-                    self._documents.streams.put(stream.key, stream),
-                    self._documents.touched(held, streams=carried)[1],
-                    self._keys.put(digest_of(key), stream.key),
-                    self._audit.entry(who, "stream.add", stream.key, None, stream),
-                ]
-            )
-
-        retried(work)
+        try:
+            retried(lambda: self._add(who, wanted, stream))
+        except RequestError:
+            if own:
+                self._entrance.close(name)
+            raise
         self._announce("stream_added", stream)
         return stream
+
+    def _add(self, who: str, wanted: StreamRequest, stream: Stream) -> None:
+        held = self._check_room(stream.fleet, wanted)
+        carried = (*held.value.streams, stream.id)
+        self._store.commit(
+            [
+                self._documents.streams.put(stream.key, stream),
+                self._documents.touched(held, streams=carried)[1],
+                self._keys.put(digest_of(stream.publish_key), stream.key),
+                self._audit.entry(who, "stream.add", stream.key, None, stream),
+            ]
+        )
+
+    def _check_room(self, fleet: str, wanted: StreamRequest) -> Held[Agent]:
+        """The agent that shall carry it."""
+        if wanted.id and self._documents.streams.get(f"{fleet}/{wanted.id}"):
+            raise TakenError(f"there is a stream {wanted.id} already")
+        held = self._agent(fleet, wanted.agent)
+        if len(held.value.streams) >= MAX_STREAMS:
+            raise TakenError(f"the agent carries {MAX_STREAMS} streams already")
+        return held
 
     def get(self, fleet: str, stream: str) -> Stream:
         """Raises NotFoundError."""
@@ -163,7 +177,9 @@ class Streams:
             )
             return held.value
 
-        self._announce("stream_removed", retried(work))
+        removed = retried(work)
+        self._entrance.close(stream)
+        self._announce("stream_removed", removed)
 
     def expire(self) -> list[str]:
         """Remove leased streams that gave no sign of life for too long; to be called on a tick."""
@@ -182,9 +198,12 @@ class Streams:
     def rotate_key(self, who: str, fleet: str, stream: str) -> Stream:
         """A new publish key; the old one is void at once. Raises NotFoundError."""
 
+        present = self.get(fleet, stream)
+        entered = any(_opens(sink, present.publish_key) for sink in present.sinks)
+        key = self._entrance.renew(stream) if entered else secrets.token_urlsafe(16)
+
         def work() -> Stream:
             held = self._documents.streams.need(f"{fleet}/{stream}")
-            key = secrets.token_urlsafe(16)
             sinks = tuple(_rekeyed(sink, held.value.publish_key, key) for sink in held.value.sinks)
             changed = held.value.model_copy(update={"publish_key": key, "sinks": sinks})
             self._store.commit(
@@ -218,11 +237,6 @@ class Streams:
         if held is None or held.value.revoked:
             raise NotFoundError(f"there is no agent {agent} in fleet {fleet}")
         return held
-
-    def _own_ingest(self, key: str) -> tuple[Endpoint, ...]:
-        if self._ingest_url is None:
-            raise RequestError("name at least one sink: this control plane has no ingest")
-        return (Endpoint(url=self._ingest_url, key=SecretStr(key)),)
 
     def _announce(self, kind: str, stream: Stream) -> None:
         self._documents.publish(stream.fleet, stream.agent)
@@ -284,6 +298,8 @@ def _keyless(endpoint: Endpoint) -> dict[str, JsonValue]:
 
 
 def _rekeyed(sink: Endpoint, old: str, new: str) -> Endpoint:
-    if sink.key is None or sink.key.get_secret_value() != old:
-        return sink
-    return sink.model_copy(update={"key": SecretStr(new)})
+    return sink.model_copy(update={"key": SecretStr(new)}) if _opens(sink, old) else sink
+
+
+def _opens(sink: Endpoint, key: str) -> bool:
+    return sink.key is not None and sink.key.get_secret_value() == key

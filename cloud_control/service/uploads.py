@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cloud_control.errors import RequestError
 from fleet_contract.fields import ID_PATTERN
@@ -59,6 +60,22 @@ class Standing:
         return self.offset == self.wanted.size
 
 
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Leave to PUT one upload at a place of its own, whole and with these headers."""
+
+    url: str
+    headers: dict[str, str]
+
+
+class Tickets(Protocol):
+    """Takes uploads elsewhere, such as in an object store."""
+
+    def ticket(self, fleet: str, agent: str, wanted: Wanted) -> Ticket:
+        """For bytes with this checksum and no others. What is there already is never replaced by
+        something else. Raises UploadRefusedError."""
+
+
 class Uploads:
     """{folder}/{fleet}/{agent}/{stream}/{name}, with a note of what it is in {name}.json.
 
@@ -75,8 +92,7 @@ class Uploads:
     def expect(self, fleet: str, agent: str, wanted: Wanted) -> Standing:
         """Note what is to come, or find it again. What is here already is never overwritten."""
         path = self._path(fleet, agent, wanted.stream, wanted.name)
-        if not SHA256.fullmatch(wanted.sha256) or wanted.size < 1:
-            raise UploadRefusedError(400, "size or checksum is none")
+        check_sum(wanted)
         known = _note(path)
         if known is not None and path.exists():
             if (known.sha256, known.size) != (wanted.sha256, wanted.size):
@@ -126,15 +142,7 @@ class Uploads:
                         self._used[owner] = self._used.get(owner, 0) + standing.wanted.size
 
     def _path(self, fleet: str, agent: str, stream: str, name: str) -> Path:
-        ids = re.compile(ID_PATTERN)
-        if not all(ids.fullmatch(each) for each in (fleet, agent, stream)):
-            raise UploadRefusedError(400, "a stream's id has only a-z, 0-9, _ and -")
-        if (
-            not NAME.fullmatch(name)
-            or len(name.encode()) > LONGEST_NAME
-            or name.endswith(OWN_SUFFIXES)
-        ):
-            raise UploadRefusedError(400, "this name cannot be used: letters, digits, . _ -")
+        check_name(fleet, agent, stream, name)
         return self._folder / fleet / agent / stream / name
 
     @contextmanager
@@ -196,6 +204,21 @@ class Intake:
 
     def close(self) -> None:
         self._file.close()
+
+
+def check_sum(wanted: Wanted) -> None:
+    """Raises UploadRefusedError for what is no size or checksum."""
+    if not SHA256.fullmatch(wanted.sha256) or wanted.size < 1:
+        raise UploadRefusedError(400, "size or checksum is none")
+
+
+def check_name(fleet: str, agent: str, stream: str, name: str) -> None:
+    """Raises UploadRefusedError for what cannot be a place of its own."""
+    ids = re.compile(ID_PATTERN)
+    if not all(ids.fullmatch(each) for each in (fleet, agent, stream)):
+        raise UploadRefusedError(400, "a stream's id has only a-z, 0-9, _ and -")
+    if not NAME.fullmatch(name) or len(name.encode()) > LONGEST_NAME or name.endswith(OWN_SUFFIXES):
+        raise UploadRefusedError(400, "this name cannot be used: letters, digits, . _ -")
 
 
 def _part(path: Path) -> Path:

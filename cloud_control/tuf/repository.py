@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
@@ -23,7 +24,7 @@ from tuf.api.metadata import (
 )
 
 from cloud_control.errors import ModelsError
-from cloud_control.tuf.files import exclusive, write_whole
+from cloud_control.tuf.files import Files, LocalFiles
 from cloud_control.tuf.keys import KeyFolder
 from cloud_control.tuf.model_files import ModelFiles
 from cloud_control.tuf.shelf import Shelf, State, with_root
@@ -33,6 +34,7 @@ from cloud_control.tuf.signing import (
     TARGETS,
     expiry,
     is_due,
+    is_signed,
     new_root,
     renewed,
     sign,
@@ -44,6 +46,8 @@ DAYS: Mapping[str, int] = {"root": 365, "targets": 90, "snapshot": 30, "timestam
 
 _CUSTOM = "custom"
 _NEWEST = "x-veilcast-newest"  # by name: no version is ever used twice, not even after revoking
+
+T = TypeVar("T", Targets, Snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +62,44 @@ class PublishedModel:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryKeys:
-    """Where private keys lie. `root` is a list of folders that may be elsewhere and away."""
+    """Where private keys lie. `root` is a list of folders that may be elsewhere and away; held:
+    keys that lie in no folder."""
 
     online: Path
     root: Sequence[Path] = ()
+    held: Sequence[CryptoSigner] = ()
 
     def signers(self) -> list[CryptoSigner]:
         """All keys that can be read now."""
         online = [signer for role in ONLINE for signer in KeyFolder(self.online).of_role(role)]
+        online += self.held
         return online + [one for folder in self.root for one in KeyFolder(folder).of_role(ROOT)]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRepository:
-    """Static files below `folder`: `metadata` and `targets` are what devices fetch.
+    """Static files in a folder or elsewhere: `metadata` and `targets` are what devices fetch.
 
     A change becomes visible with its new timestamp, as a whole or not at all, whenever the program
-    dies. Changes of two programs follow one another.
+    dies. Changes of two programs follow one another; where no lock can keep them apart, the later
+    one raises OvertakenError, see `persistently`.
     """
 
-    folder: Path
+    place: Path | Files
     keys: RepositoryKeys
+    files: Files = field(init=False)
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shelf", Shelf(self.folder / "metadata"))
+        files = LocalFiles(self.place) if isinstance(self.place, Path) else self.place
+        object.__setattr__(self, "files", files)
+        object.__setattr__(self, "shelf", Shelf(files))
+
+    @property
+    def folder(self) -> Path:
+        """Of a repository that is in one."""
+        assert isinstance(self.place, Path), "this one is in no folder"
+        return self.place
 
     def create(
         self, *, days: Mapping[str, int] = DAYS, root_keys: int = 1, threshold: int = 1
@@ -95,7 +112,7 @@ class ModelRepository:
             raise ModelsError("The threshold lies between 1 and the number of root keys.")
         with self._alone(creating=True):
             if self.shelf.exists:
-                raise ModelsError(f"There is a model repository in {self.folder} already.")
+                raise ModelsError(f"There is a model repository in {self.files} already.")
             root = new_root(days)
             for role in ONLINE:
                 root.add_key(self._first_keys(KeyFolder(self.keys.online), role, 1)[0], role)
@@ -142,7 +159,7 @@ class ModelRepository:
                 if file.path == wanted.target:
                     file.unrecognized_fields[_CUSTOM] = {"channel": channel}
                 targets.targets[file.path] = file
-                write_whole(self.folder / "targets" / file.get_prefixed_paths()[0], content)
+                self.files.write(f"targets/{file.get_prefixed_paths()[0]}", content)
             self._put(state, targets)
             return _published(wanted.target, targets.targets)
 
@@ -218,21 +235,31 @@ class ModelRepository:
         roots = [root] if next_root is None else [root, next_root]
         signers = self.keys.signers()
         new_targets = state.targets
-        if targets is not None or again == TARGETS or is_due(root, state.targets):
+        due = is_due(root, state.targets) and (  # where its key is away, another program renews it
+            self._can_sign(root, TARGETS) or not is_signed(root, state.targets)
+        )
+        if targets is not None or again == TARGETS or due:
             changed = state.targets if targets is None else Metadata(targets)
-            new_targets = sign(renewed(changed, root), roots, signers)
+            new_targets = sign(self._next(changed, root), roots, signers)
         new_snapshot = state.snapshot
         if new_targets is not state.targets or again == "snapshot" or is_due(root, state.snapshot):
-            new_snapshot = renewed(state.snapshot, root)
+            new_snapshot = self._next(state.snapshot, root)
             new_snapshot.signed.meta["targets.json"] = _meta(new_targets)
             new_snapshot = sign(new_snapshot, roots, signers)
         timestamp = renewed(state.timestamp, root)
         timestamp.signed.snapshot_meta = _meta(new_snapshot)
         timestamp = sign(timestamp, roots, signers)
         put = State(state.root, new_targets, new_snapshot, timestamp)
-        self.shelf.write(put)
+        self.shelf.write(put, state)
         self._sweep(new_targets.signed)
         return put
+
+    def _next(self, part: Metadata[T], root: Root) -> Metadata[T]:
+        """A new version to be signed. Versions may be left out: a program that was overtaken has
+        used some."""
+        fresh = renewed(part, root)
+        fresh.signed.version = self.shelf.free(fresh.signed.type, fresh.signed.version)
+        return fresh
 
     def _next_root(self, old: Metadata[Root], root: Root) -> Metadata[Root]:
         """Sign a new root by the old root's keys and its own, and publish it."""
@@ -243,10 +270,7 @@ class ModelRepository:
     def _sweep(self, targets: Targets) -> None:
         """Remove files that no target names: of revoked models and of interrupted runs."""
         named = {path for file in targets.targets.values() for path in file.get_prefixed_paths()}
-        folder = self.folder / "targets"
-        for path in folder.rglob("*"):
-            if path.is_file() and path.relative_to(folder).as_posix() not in named:
-                path.unlink(missing_ok=True)
+        self.files.sweep("targets", named)
 
     def _known(self, targets: Targets, name: str, version: str) -> WantedModel:
         for path in targets.targets:
@@ -265,13 +289,11 @@ class ModelRepository:
         return [signer.public_key for signer in signers]
 
     def _alone(self, *, creating: bool = False) -> AbstractContextManager[None]:
-        if creating:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        elif not self.shelf.exists:
+        if not creating and not self.shelf.exists:
             raise ModelsError(
-                f"There is no model repository in {self.folder}; run `veilcast models init`."
+                f"There is no model repository in {self.files}; run `veilcast models init`."
             )
-        return exclusive(self.folder / ".lock")
+        return self.files.alone(creating=creating)
 
 
 def _meta(part: Metadata[Targets] | Metadata[Snapshot]) -> MetaFile:

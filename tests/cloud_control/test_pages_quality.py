@@ -16,7 +16,7 @@ from tests.cloud_control.browsing import DESKTOP, PHONE, browsing
 from tests.cloud_control.filled_site import CAMERA, PAGES, READY, filled_site, show
 from tests.cloud_control.test_pages import PATIENCE_S, Site
 
-FIRST_PAGE_BYTES = 150_000
+FIRST_PAGE_BYTES = 150_000  # headers included
 VIEWS = [
     pytest.param(size, language, id=f"{name}-{language}")
     for name, size in (("phone", PHONE), ("desktop", DESKTOP))

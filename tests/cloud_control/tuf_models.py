@@ -56,29 +56,35 @@ def new_repository(folder: Path, **days: int) -> ModelRepository:
     return repository
 
 
-class Files(FetcherInterface):
-    """Fetches from a folder."""
+PLACE = "https://models.example/"
+
+
+class Fetch(FetcherInterface):
+    """Fetches what a repository shows."""
+
+    def __init__(self, repository: ModelRepository) -> None:
+        self._repository = repository
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        path = Path(url.removeprefix("file://"))
-        if not path.is_file():
-            raise DownloadHTTPError("not there", 404)
-        yield path.read_bytes()
+        try:
+            yield self._repository.files.read(url.removeprefix(PLACE))
+        except FileNotFoundError:
+            raise DownloadHTTPError("not there", 404) from None
 
 
 class Eyes:
     """A device that trusts a root, and what it can fetch."""
 
     def __init__(self, repository: ModelRepository, cache: Path) -> None:
-        self._folder, self._cache = repository.folder, cache
+        self._repository, self._cache = repository, cache
         self._root = repository.shelf.root_bytes()
 
     def targets(self) -> dict[str, bytes]:
         """Every file that is offered, each verified. Raises what TUF's client raises."""
         self._cache.mkdir(parents=True, exist_ok=True)
         updater = Updater(
-            str(self._cache), f"file://{self._folder}/metadata/", str(self._cache),
-            f"file://{self._folder}/targets/", fetcher=Files(), bootstrap=self._root,
+            str(self._cache), f"{PLACE}metadata/", str(self._cache),
+            f"{PLACE}targets/", fetcher=Fetch(self._repository), bootstrap=self._root,
         )  # fmt: skip
         updater.refresh()
         targets = Metadata[Targets].from_file(str(self._cache / "targets.json"))

@@ -17,15 +17,19 @@ from cloud_control.adapters.memory.store import MemoryStore
 from cloud_control.adapters.sqlite.store import MIGRATIONS, SqliteStore
 from cloud_control.errors import ConflictError, DataFolderError
 from cloud_control.ports import MAX_CHANGES, Delete, Put, Record, Store
+from tests.cloud_control.aws.moto_server import Cloud
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6)
 THREADS, TURNS = 4, 25
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "memory":
         yield MemoryStore()
+        return
+    if request.param == "dynamodb":
+        yield request.getfixturevalue("cloud").store()
         return
     with closing(SqliteStore(tmp_path / "control.sqlite")) as made:
         yield made
@@ -125,10 +129,10 @@ def test_pages_follow_each_other_by_key(store: Store) -> None:
 @settings(max_examples=40, deadline=None)
 @given(names=st.sets(KEYS, max_size=8), prefix=st.text("aé%_/", max_size=2), after=KEYS)
 def test_any_text_is_a_key_in_the_same_order_everywhere(
-    names: set[str], prefix: str, after: str
+    cloud: Cloud, names: set[str], prefix: str, after: str
 ) -> None:
     with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder) / "file")) as sqlite:
-        for store in (MemoryStore(), sqlite):
+        for store in (MemoryStore(), sqlite, cloud.store()):
             store.commit([Put("agent", prefix + name, "1", 0) for name in names])
             expected = sorted(prefix + name for name in names)
             assert keys(store.list("agent", prefix)) == expected

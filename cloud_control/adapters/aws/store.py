@@ -1,0 +1,142 @@
+"""Documents in one DynamoDB table: hash key `kind`, range key `key`."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from cloud_control.adapters.aws.calls import code_of, explained
+from cloud_control.adapters.commit import checked
+from cloud_control.errors import CloudError, ConflictError
+from cloud_control.ports import Delete, Put, Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ATTEMPTS = 8
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+LAST = "\U0010ffff"  # sorts behind every key
+SERVICE = "DynamoDB"
+
+CHANGED = "ConditionalCheckFailed"
+PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class DynamoStore:
+    """See `Store`. Reads are consistent, commits are transactions. Raises CloudError.
+
+    lives: kinds whose documents end by themselves, and after how many seconds at the earliest.
+    """
+
+    def __init__(
+        self, client: DynamoDBClient, table: str, lives: Mapping[str, int] | None = None
+    ) -> None:
+        self._client, self._table = client, table
+        self._lives = dict(lives or {})
+
+    def get(self, kind: str, key: str) -> Record | None:
+        with explained(SERVICE):
+            found = self._client.get_item(
+                TableName=self._table,
+                Key={"kind": {"S": kind}, "key": {"S": key}},
+                ConsistentRead=True,
+            )
+        return _record(found["Item"]) if "Item" in found else None
+
+    def list(
+        self, kind: str, prefix: str = "", after: str = "", limit: int = 100
+    ) -> Sequence[Record]:
+        low, high = max(prefix, after + "\0"), prefix + LAST
+        found: list[Record] = []
+        start: dict[str, Any] = {}
+        while low <= high and len(found) < limit:
+            with explained(SERVICE):
+                page = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression="#kind = :kind AND #key BETWEEN :low AND :high",
+                    ExpressionAttributeNames={"#kind": "kind", "#key": "key"},
+                    ExpressionAttributeValues={
+                        ":kind": {"S": kind}, ":low": {"S": low}, ":high": {"S": high}
+                    },
+                    ConsistentRead=True,
+                    Limit=limit - len(found),
+                    **start,
+                )  # fmt: skip
+            found += [_record(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:  # a page may be short, or empty, and not the last
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return found
+
+    def commit(self, changes: Sequence[Put | Delete]) -> None:
+        if not checked(changes):
+            return
+        items = [self._item(change) for change in changes]
+        # An attempt whose answer was lost is known again by its token, and not done twice.
+        token = secrets.token_hex(16)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                pause = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
+                time.sleep(random.uniform(pause / 2, pause))
+            if self._committed(items, token, changes):
+                return
+        raise CloudError(f"{SERVICE} is too busy for this change; try again.")
+
+    def _committed(
+        self,
+        items: Sequence[Any],
+        token: str,
+        changes: Sequence[Put | Delete],
+    ) -> bool:
+        """Whether it is done; False: try again."""
+        with explained(SERVICE):
+            try:
+                self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)
+            except ClientError as problem:
+                if code_of(problem) == "TransactionInProgressException":
+                    return False
+                if code_of(problem) != "TransactionCanceledException":
+                    raise
+                reasons = [
+                    str(one.get("Code", ""))
+                    for one in problem.response.get("CancellationReasons", [])
+                ]
+            else:
+                return True
+        for change, reason in zip(changes, reasons, strict=False):
+            if reason == CHANGED:
+                raise ConflictError(f"{change.kind} {change.key} was changed by somebody else")
+        if PASSING & set(reasons):
+            return False
+        why = ", ".join(sorted(set(reasons) - {"None", ""}))
+        raise CloudError(f"{SERVICE} cannot keep this change: {why or 'no reason was given'}.")
+
+    def _item(self, change: Put | Delete) -> dict[str, Any]:
+        place = {"kind": {"S": change.kind}, "key": {"S": change.key}}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
+        if change.expected:
+            condition = {
+                "ConditionExpression": "revision = :expected",
+                "ExpressionAttributeValues": {":expected": {"N": str(change.expected)}},
+            }
+        if isinstance(change, Delete):
+            return {"Delete": {"TableName": self._table, "Key": place, **condition}}
+        item = {
+            **place,
+            "value": {"S": change.value},
+            "revision": {"N": str(change.expected + 1)},
+        }
+        if change.kind in self._lives:
+            item["expires"] = {"N": str(int(time.time()) + self._lives[change.kind])}
+        return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
+
+def _record(item: Mapping[str, Any]) -> Record:
+    return Record(
+        item["kind"]["S"], item["key"]["S"], item["value"]["S"], int(item["revision"]["N"])
+    )

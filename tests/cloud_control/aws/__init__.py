@@ -1,0 +1,1 @@
+"""The adapters on AWS, against moto's server over HTTP, with real boto3 clients."""
