@@ -18,12 +18,13 @@ demo-file: install  ## protect a rendered clip, prove that nothing shows, leave 
 	@$(BIN)/python -m examples.file_demo demo-out
 
 test: install  ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: install  ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive infra/terraform; fi
 
 bench: install  ## measure against the bare decode + encode floor
 	$(BIN)/python -m benchmarks

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import cpu_ratio, live
-from examples.clip import write_clip
+from examples.clip import CARD, DRIVE, PARCEL
+from examples.film import write_film
 
 
 def main(
@@ -26,7 +27,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         if clip is None:
             clip = Path(folder) / "clip.mp4"
-            write_clip(clip)
+            write_film(clip, (DRIVE, PARCEL, CARD))
         large = Path(folder) / "large.mp4"
         _scale(clip, large)
         _tell("cpu_720p", cpu_ratio.measure(clip, "superfast", runs))

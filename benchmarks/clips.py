@@ -105,7 +105,7 @@ def _seen(frame: int, track: str, label: str, corners: Corners) -> list[Seen]:
         float(np.linalg.norm(corners[1] - corners[2])),
     )
     legible = high * INPUT_SHARE >= LEAST_HEIGHT[label] and share >= 0.5 * whole
-    return [Seen(frame, track, label, inside[:, 0], legible)]
+    return [Seen(frame, track, label, np.asarray(inside[:, 0], np.float32), legible)]
 
 
 def _actor(random: np.random.Generator, banks: Banks) -> Actor:
@@ -150,14 +150,15 @@ def _paste(picture: Picture, patch: Picture, corners: Corners) -> None:
     """Warp an RGBA patch onto four corners, in place."""
     extent = max(float(np.ptp(corners[:, 0])), 8.0)
     while patch.shape[1] > 2.5 * extent:
-        patch = cv2.resize(patch, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        half = cv2.resize(patch, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        patch = np.asarray(half, np.uint8)
     high, wide = patch.shape[:2]
     flat = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
     x1, y1 = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
     x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int) + 2, (WIDTH, HEIGHT))
     if x2 <= x1 or y2 <= y1:
         return
-    matrix = cv2.getPerspectiveTransform(flat, corners - np.float32([x1, y1]))
+    matrix = cv2.getPerspectiveTransform(flat, corners - np.array([x1, y1], np.float32))
     warped = cv2.warpPerspective(patch, matrix, (int(x2 - x1), int(y2 - y1)))
     alpha = warped[..., 3:].astype(np.float32) / 255
     part = picture[y1:y2, x1:x2]

@@ -117,9 +117,7 @@ def changes(plane: Plane, swarm: Swarm, agents: int) -> dict[str, Any]:
         body = {"classes": {"license_plate": {"thresh": thresh}}}
         plane.ask("PUT", "/v1/protection", json=body)
         accepted.append(time.monotonic() - began)
-        came: list[Arrival] = []
-        wait_for(lambda came=came: len(came.extend(swarm.arrivals()) or came) >= agents, "it came")
-        delays += [one.at - began for one in came]
+        delays += [one.at - began for one in _arrived(swarm, agents)]
         time.sleep(5.0)
     p50, p99 = np.percentile(delays, [50, 99])
     return {
@@ -129,6 +127,18 @@ def changes(plane: Plane, swarm: Swarm, agents: int) -> dict[str, Any]:
         "slowest_seconds": round(max(delays), 3),
         "api_answer_seconds": round(float(np.median(accepted)), 3),
     }
+
+
+def _arrived(swarm: Swarm, count: int) -> list[Arrival]:
+    """The next arrivals, as soon as there are so many."""
+    came: list[Arrival] = []
+
+    def all_came() -> bool:
+        came.extend(swarm.arrivals())
+        return len(came) >= count
+
+    wait_for(all_came, "it came")
+    return came
 
 
 def rollout(plane: Plane, folder: Path, version: str) -> dict[str, Any]:

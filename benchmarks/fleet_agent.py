@@ -194,7 +194,9 @@ class SimulatedAgent:
 
     def _reported(self) -> Reported:
         model = self._model
-        running = model and RunningModel(name=model.name, version=model.version, sha256="0" * 64)
+        running = None
+        if model is not None:
+            running = RunningModel(name=model.name, version=model.version, sha256="0" * 64)
         return Reported(
             at=_now_ms(),
             agent_version=VERSION,

@@ -66,7 +66,7 @@ class Month:
 def month_of(agents: int, variant: Variant) -> Month:
     telemetry = agents * SECONDS / variant.telemetry_seconds
     news = agents * DAYS * (CONNECTIONS * 3 + STATE_CHANGES + REPORTS)  # a rule stores each
-    messages = (
+    messages: float = (
         agents
         * DAYS
         * (

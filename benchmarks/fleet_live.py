@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,8 @@ import numpy as np
 import typer
 
 from benchmarks.fleet_plane import HOST, VEILCAST, Plane, wait_for
-from examples.clip import write_clip
+from examples.clip import DRIVE
+from examples.film import write_film
 
 CHANGES = 10
 SETTINGS = """\
@@ -39,12 +41,12 @@ def main(
     """From the request at the API to the worker's word that the threshold is in force."""
     with tempfile.TemporaryDirectory() as folder, Plane(Path(folder), broker) as plane:
         clip = Path(folder) / "clip.mp4"
-        write_clip(clip)
+        write_film(clip, [DRIVE])
         names = [f"van-{number}" for number in range(agents)]
         running = [start(plane, Path(folder), clip, name) for name in names]
         try:
             for name in names:
-                wait_for(lambda name=name: settled(plane, name), f"{name} streams")
+                wait_for(partial(settled, plane, name), f"{name} streams")
             figures = measure(plane, names)
         finally:
             for process in running:
@@ -76,7 +78,7 @@ def measure(plane: Plane, names: list[str]) -> dict[str, Any]:
         light = {"looks_per_second": 8, "second_looks": 8}
         plane.ask("PUT", "/v1/protection", json={"classes": rules, **light})
         for name in names:
-            wait_for(lambda name=name: settled(plane, name), f"{name} follows")
+            wait_for(partial(settled, plane, name), f"{name} follows")
             delays.append(shown(plane, name)["reported"]["at"] / 1000 - began)
         time.sleep(1.0)
     p50, p99 = np.percentile(delays, [50, 99])

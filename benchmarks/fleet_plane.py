@@ -35,7 +35,7 @@ class Load:
 
     def _seconds(self) -> float:
         times = self._process.cpu_times()
-        return times.user + times.system
+        return float(times.user + times.system)
 
 
 class Plane:
@@ -44,8 +44,9 @@ class Plane:
     def __init__(self, folder: Path, broker: str, *options: str) -> None:
         self.data = folder / "data"
         self.port, self.broker_port = free_port(), free_port()
-        arguments = ["control", "init", "--data", self.data, "--host", HOST, "--json"]
-        made = json.loads(_veilcast(*arguments))
+        made = json.loads(
+            _veilcast("control", "init", "--data", self.data, "--host", HOST, "--json")
+        )
         self.authority = Path(made["authority"])
         self._command = [
             *VEILCAST, "control", "serve", "--data", str(self.data), "--broker", broker,
@@ -78,7 +79,7 @@ class Plane:
     def broker_pid(self) -> int:
         """Of the Mosquitto that it runs."""
         children = psutil.Process(self.pid).children()
-        return next(child.pid for child in children if "mosquitto" in child.name())
+        return int(next(child.pid for child in children if "mosquitto" in child.name()))
 
     def kill_broker(self) -> None:
         os.kill(self.broker_pid(), signal.SIGKILL)

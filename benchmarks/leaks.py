@@ -51,7 +51,7 @@ class Tally:
         true = np.zeros_like(hidden)
         for seen in self._truth[index]:
             mask = np.zeros_like(hidden)
-            cv2.fillConvexPoly(mask, np.int32(np.round(seen.corners)), 1)
+            cv2.fillConvexPoly(mask, np.round(seen.corners).astype(np.int32), 1)
             true |= mask
             covered = bool((mask & hidden).sum() >= COVERED * mask.sum())
             self.toggles += self._before.get(seen.track, covered) != covered

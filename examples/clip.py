@@ -77,14 +77,15 @@ def _paste(picture: Picture, sprite: Picture, corners: Corners) -> None:
     height, width = sprite.shape[:2]
     extent = float(np.ptp(corners[:, 0]))
     while width > 2.5 * max(extent, 8):
-        sprite = cv2.resize(sprite, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        half = cv2.resize(sprite, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        sprite = np.asarray(half, np.uint8)
         height, width = sprite.shape[:2]
     x1, y1 = np.clip(np.floor(corners.min(axis=0)) - 1, 0, (WIDTH, HEIGHT)).astype(int)
     x2, y2 = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, (WIDTH, HEIGHT)).astype(int)
     if x2 <= x1 or y2 <= y1:
         return
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    matrix = cv2.getPerspectiveTransform(flat, corners - np.float32([x1, y1]))
+    matrix = cv2.getPerspectiveTransform(flat, corners - np.array([x1, y1], np.float32))
     size = (int(x2 - x1), int(y2 - y1))
     warped = cv2.warpPerspective(sprite, matrix, size, flags=cv2.INTER_LINEAR)
     alpha = warped[..., 3:].astype(np.float32) / 255
@@ -144,15 +145,15 @@ def _street(at: float) -> Picture:
     picture[:] = STREET[:, shift : shift + WIDTH]
     picture[430:] = ROAD[430:, shift : shift + WIDTH]
     for i in range(-1, 8):
-        x = i * 240 - (shift * 2) % 240
-        cv2.rectangle(picture, (x, 540), (x + 110, 552), (225, 220, 190), -1)
+        dash = i * 240 - (shift * 2) % 240
+        cv2.rectangle(picture, (dash, 540), (dash + 110, 552), (225, 220, 190), -1)
     x, y, size = _car(at)
     body = np.array(
         [[-1.0, 0.25], [-0.95, -0.3], [-0.6, -0.9], [0.6, -0.9], [0.95, -0.3], [1.0, 0.25]]
     )
-    cv2.fillPoly(picture, [np.int32(body * size + (x, y))], (150, 40, 45), cv2.LINE_AA)
+    cv2.fillPoly(picture, [(body * size + (x, y)).astype(np.int32)], (150, 40, 45), cv2.LINE_AA)
     glass = np.array([[-0.7, -0.35], [-0.5, -0.8], [0.5, -0.8], [0.7, -0.35]])
-    cv2.fillPoly(picture, [np.int32(glass * size + (x, y))], (60, 80, 95), cv2.LINE_AA)
+    cv2.fillPoly(picture, [(glass * size + (x, y)).astype(np.int32)], (60, 80, 95), cv2.LINE_AA)
     for side in (-0.78, 0.78):
         lamp = (int(x + side * size), int(y - 0.12 * size))
         cv2.circle(picture, lamp, int(0.11 * size), (250, 235, 190), -1, cv2.LINE_AA)
@@ -178,9 +179,9 @@ def _desk(at: float) -> Picture:
     cv2.circle(picture, (1050, 180), 90, (190, 200, 205), -1, cv2.LINE_AA)
     cv2.circle(picture, (1050, 180), int(60 + 8 * np.sin(at * 40)), (70, 45, 30), -1, cv2.LINE_AA)
     box = _quad(_parcel(at), 560, 1.35, tilt=0.25 * np.sin(at * 6), depth=0.06)
-    cv2.fillConvexPoly(picture, np.int32(box), (176, 134, 90), cv2.LINE_AA)
+    cv2.fillConvexPoly(picture, box.astype(np.int32), (176, 134, 90), cv2.LINE_AA)
     tape = _quad(_parcel(at), 560, 9.0, tilt=0.25 * np.sin(at * 6), depth=0.06)
-    cv2.fillConvexPoly(picture, np.int32(tape), (196, 168, 120), cv2.LINE_AA)
+    cv2.fillConvexPoly(picture, tape.astype(np.int32), (196, 168, 120), cv2.LINE_AA)
     return picture
 
 

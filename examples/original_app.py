@@ -21,6 +21,7 @@ import httpx
 
 WATCHED_PICTURES = 100
 PATIENCE_S = 60.0
+HTTP_PORT, RTMP_PORT = 5000, 1935
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,12 @@ class Gateway:
     """The one host that the app knows, for HTTP and for RTMP."""
 
     host: str
-    http: int = 5000
-    rtmp: int = 1935
+    http: int = HTTP_PORT
+    rtmp: int = RTMP_PORT
 
     def asks(self, method: str, path: str, **query: str) -> dict[str, Any]:
         """The app sends `{}` with a POST and looks at the answer's body alone."""
-        body = {} if method == "POST" else None
+        body: dict[str, Any] | None = {} if method == "POST" else None
         address = f"http://{self.host}:{self.http}{path}"
         answer = httpx.request(method, address, params=query, json=body, timeout=PATIENCE_S)
         found: dict[str, Any] = answer.json()
@@ -87,8 +88,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m examples.original_app")
     parser.add_argument("gateway")
     parser.add_argument("clip")
-    parser.add_argument("--http", type=int, default=Gateway.http)
-    parser.add_argument("--rtmp", type=int, default=Gateway.rtmp)
+    parser.add_argument("--http", type=int, default=HTTP_PORT)
+    parser.add_argument("--rtmp", type=int, default=RTMP_PORT)
     asked = parser.parse_args(arguments)
     gateway = Gateway(asked.gateway, asked.http, asked.rtmp)
     made = gateway.asks("POST", "/streaming", title="산책", category="4")

@@ -100,7 +100,7 @@ function show() {
   history.replaceState(null, "", kept.size ? `/?${kept}` : "/");
 }
 
-async function load() {
+async function find() {
   try {
     names = await categories();
     const found = [];
@@ -125,8 +125,8 @@ function lost() {
   show();
 }
 
-followDirectory({
-  begin: load,
+const load = followDirectory({
+  begin: find,
   news: (kind, one) => {
     if (kind === "ended") streams.delete(one.id);
     else streams.set(one.id, one);

@@ -69,11 +69,15 @@ async function guarded(load) {
   }
 }
 
-/* EventSource cannot carry a token, so the lines are read by hand; what they say is asked anew. */
+/* EventSource cannot carry a token, so the lines are read by hand; what they say is asked anew. A page
+   that is left hangs up, as browsers have few connections; one that is come back to goes on. */
 async function listen(load) {
+  let line;
+  addEventListener("pagehide", () => line.abort());
   for (;;) {
+    line = new AbortController();
     try {
-      const answer = await fetch("/v1/events", { headers: { Authorization: `Bearer ${token}` } });
+      const answer = await fetch("/v1/events", { headers: { Authorization: `Bearer ${token}` }, signal: line.signal });
       if (!answer.ok) throw new Refused(answer.status, answer.statusText);
       const lines = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let due = 0;
@@ -83,7 +87,7 @@ async function listen(load) {
         }
       }
     } catch {
-      write(element("contact"), say("noContact"));
+      if (!line.signal.aborted) write(element("contact"), say("noContact"));
     }
     await new Promise((resolve) => { setTimeout(resolve, 2 * PAUSE_MS); });
     await guarded(load);

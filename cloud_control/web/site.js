@@ -79,15 +79,37 @@ export async function ask(path, { method = "GET", body, token } = {}) {
   return found;
 }
 
-/* The public directory's news. begin: after each connection, with time to load what is there. */
+/* The public directory's news. begin: loads what is there, after each connection and whenever the
+   function that is returned is called; what is told meanwhile is newer than what it finds, so it is
+   told again. A page that was left may be kept for the way back: it must not keep one of the browser's
+   few connections. */
 export function followDirectory({ begin, news, lost }) {
-  const events = new EventSource("/v1/directory/events");
-  events.onopen = begin;
-  events.onerror = lost;
-  events.addEventListener("missed", begin);
-  for (const kind of ["added", "changed", "ended"]) {
-    events.addEventListener(kind, (event) => news(kind, JSON.parse(event.data)));
-  }
+  const waiting = new Set();
+  let events;
+  const load = async () => {
+    const since = [];
+    waiting.add(since);
+    await begin();
+    waiting.delete(since);
+    for (const [kind, one] of since) news(kind, one);
+  };
+  const open = () => {
+    events = new EventSource("/v1/directory/events");
+    events.onopen = load;
+    events.onerror = lost;
+    events.addEventListener("missed", load);
+    for (const kind of ["added", "changed", "ended"]) {
+      events.addEventListener(kind, (event) => {
+        const one = JSON.parse(event.data);
+        for (const since of waiting) since.push([kind, one]);
+        news(kind, one);
+      });
+    }
+  };
+  open();
+  addEventListener("pagehide", () => events.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+  return load;
 }
 
 element("language").addEventListener("click", () => {

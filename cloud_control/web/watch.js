@@ -84,7 +84,7 @@ function show() {
   element("facts").replaceChildren(...facts.map((text) => make("span", { textContent: text })));
 }
 
-async function load() {
+async function find() {
   try {
     names = await categories();
     stream = await ask(`/v1/directory/${id}`);
@@ -107,8 +107,8 @@ video.addEventListener("error", () => { if (video.hasAttribute("src")) again(); 
 video.addEventListener("ended", again);
 element("sound").addEventListener("click", () => { video.muted = false; element("sound").hidden = true; });
 video.addEventListener("volumechange", () => { if (!video.muted) element("sound").hidden = true; });
-followDirectory({
-  begin: load,
+const load = followDirectory({
+  begin: find,
   news: (_, one) => {
     if (one.id !== id) return;
     stream = one;

@@ -23,7 +23,7 @@ ALIKE = 0.65  # ...from which it is the same thing, where it was expected
 ALIKE_ANYWHERE = (0.68, 0.8)  # ...anywhere near, for templates of MANY pixels and for smaller ones
 MANY = 200
 FOLLOWS = 24  # chains that one frame may ask for
-STEPS_PER_CALL = 120
+STEPS = 120  # of them all together, for one frame
 
 Point = NDArray[np.float64]
 
@@ -122,10 +122,11 @@ class Follower:
     def __init__(self, reel: Reel) -> None:
         self._reel = reel
         self._chains: dict[tuple[int, int, bool], Chain] = {}
-        self._steps = 0
+        self._steps = self._asked = 0
 
-    def begin_call(self) -> None:
-        self._steps = STEPS_PER_CALL
+    def begin_frame(self) -> None:
+        """What is asked next is about another frame."""
+        self._steps, self._asked = STEPS, 0
 
     def forget_except(self, uids: set[int]) -> None:
         self._chains = {key: chain for key, chain in self._chains.items() if key[0] in uids}
@@ -141,6 +142,9 @@ class Follower:
         xyxy: (4,) frame pixels, may reach past the edge; speed: (2,) pixels per second without the
         camera, None where unknown. Returns its fate and how far it moved, in frame pixels.
         """
+        self._asked += 1
+        if self._asked > FOLLOWS:
+            return Fate.BLIND, np.zeros(2)
         direction = 1 if time_ns >= start_ns else -1
         key = (uid, direction, speed is None)
         chain = self._chains.get(key)

@@ -102,16 +102,19 @@ def leaping(lines: Lines, reel: Reel) -> Bools:
 
 
 def around(
-    lines: Lines, time_ns: int
+    lines: Lines, times: Ints
 ) -> tuple[tuple[Ints, Ints, Ints, Ints], tuple[Bools, Bools, Bools, Bools]]:
-    """Per track the rows of the sightings before the last, last, next and after the next.
+    """Per time (F,) and track the rows of the sightings before the last, last, next and after the
+    next: (F * T,) each, all tracks of the first time first.
 
-    Last is at or before the moment. The second four say whether there is such a sighting; where
+    Last is at or before the time. The second four say whether there is such a sighting; where
     not, the row is that of its nearest neighbour in the track.
     """
-    passed = np.add.reduceat((lines.table.time_ns <= time_ns).astype(np.int64), lines.heads)
-    final = lines.heads + lines.lengths - 1
-    at = [lines.heads + passed + step for step in (-2, -1, 0, 1)]
-    rows = [np.clip(place, lines.heads, final) for place in at]
-    has = [(place >= lines.heads) & (place <= final) for place in at]
+    gone = (lines.table.time_ns <= times[:, None]).astype(np.int64)
+    after = (lines.heads + np.add.reduceat(gone, lines.heads, axis=1)).ravel()
+    first = np.tile(lines.heads, len(times))
+    final = np.tile(lines.heads + lines.lengths - 1, len(times))
+    at = [after + step for step in (-2, -1, 0, 1)]
+    rows = [np.minimum(np.maximum(place, first), final) for place in at]
+    has = [(place >= first) & (place <= final) for place in at]
     return (rows[0], rows[1], rows[2], rows[3]), (has[0], has[1], has[2], has[3])

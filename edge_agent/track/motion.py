@@ -190,6 +190,11 @@ class Reel:
         """Running number of the last still at or before this time (the first still if none is)."""
         return self.first + max(bisect_right(self.times, time_ns) - 1, 0)
 
+    def after(self, time_ns: int, count: int) -> list[int]:
+        """The times of the next `count` stills after this time, as far as there are some."""
+        first = bisect_right(self.times, time_ns)
+        return self.times[first : first + count]
+
     def still(self, number: int) -> Still | None:
         at = number - self.first
         return self.stills[at] if 0 <= at < len(self.stills) else None

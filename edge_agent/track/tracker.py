@@ -14,10 +14,13 @@ from edge_agent.track.associate import match
 from edge_agent.track.expect import LONGEST_GAP_NS, expect
 from edge_agent.track.follow import Follower
 from edge_agent.track.lines import Lines, readings
-from edge_agent.track.moment import Moment
+from edge_agent.track.moments import Moments
 from edge_agent.track.motion import Reel
 from edge_agent.track.place import place
 from edge_agent.track.sightings import Bools, Boxes, Ints, Sightings
+
+AT_ONCE = 4  # frames that are worked out together: until the next look, the answers stay the same
+MOST_BOXES = 64  # ...unless there are so many that working them out in vain would cost more
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class TrackBoxes:
 
     def __len__(self) -> int:
         return len(self.xyxy)
+
+    def take(self, rows: Bools) -> TrackBoxes:
+        return TrackBoxes(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     @classmethod
     def joined(cls, parts: list[TrackBoxes]) -> TrackBoxes:
@@ -86,11 +92,16 @@ class Tracker:
         self._strong = np.array(settings.strong, np.float32)
         longest_ns = max(LONGEST_GAP_NS, settings.window_ns, settings.hold_ns)
         self.keep_ns = 300_000_000 + longest_ns  # so long before a frame, looks matter to it
+        self._changed()
+
+    def _changed(self) -> None:
+        """What was worked out no longer holds."""
         self._lines: list[Lines] | None = None
+        self._answers: dict[int, TrackBoxes] = {}
 
     def _empty(self) -> None:
         self._table = Sightings.empty()
-        self._lines = None
+        self._changed()
         self._looks: list[int] = []  # at whole pictures
 
     def reset(self) -> None:
@@ -112,6 +123,7 @@ class Tracker:
         otherwise it only adds. strong: (N,) which detections count by themselves, if not those
         that the settings say.
         """
+        self._changed()
         if whole:
             insort(self._looks, time_ns)
         if not len(found):
@@ -135,7 +147,6 @@ class Tracker:
         )
         self._uids += count
         self._table = self._table.plus(more)
-        self._lines = None
 
     def observe_anew(self, looks: Iterable[tuple[int, Detections, bool, Bools | None]]) -> None:
         """Forget all looks, and note these instead (as `observe` does): they are the same ones,
@@ -146,7 +157,7 @@ class Tracker:
             self.observe(*look)
         self._table = self._table.named_like(before)
         self._follower.forget_except(set(self._table.uid.tolist()))
-        self._lines = None
+        self._changed()
 
     def _continue(self, time_ns: int, found: Boxes, strong: Bools) -> Ints:
         """The track id of each found box; what continues no track begins a new one."""
@@ -173,29 +184,40 @@ class Tracker:
 
     def boxes_at(self, time_ns: int) -> TrackBoxes:
         """Everything to hide on the frame of that time, by all that is known now."""
-        if self._lines is None:
-            backed = self._table.backed(self.settings.window_ns)
-            self._lines = readings(backed, self._reel)
-        self._follower.begin_call()
-        return TrackBoxes.joined([self._boxes_of(lines, time_ns) for lines in self._lines])
+        if time_ns not in self._answers:
+            if self._lines is None:
+                backed = self._table.backed(self.settings.window_ns)
+                self._lines = readings(backed, self._reel)
+            tracks = sum(len(lines.heads) for lines in self._lines)
+            count = min(AT_ONCE, max(MOST_BOXES // max(tracks, 1), 1))
+            times = np.array([time_ns, *self._reel.after(time_ns, count - 1)], np.int64)
+            answers = [self._boxes_of(lines, times) for lines in self._lines]
+            self._answers = {
+                int(when): TrackBoxes.joined([answer[frame] for answer in answers])
+                for frame, when in enumerate(times)
+            }
+        return self._answers[time_ns]
 
-    def _boxes_of(self, lines: Lines, time_ns: int) -> TrackBoxes:
+    def _boxes_of(self, lines: Lines, times: Ints) -> list[TrackBoxes]:
+        """For each of the times (F,), what to hide by one reading of the tracks."""
         reach_ns = (self.settings.window_ns, self.settings.hold_ns)
-        moment = Moment(lines, self._reel, self._looks, time_ns, reach_ns)
-        if not len(moment):
-            return TrackBoxes.empty()
-        rows, boxes = place(moment, self._follower)
+        moments = Moments(lines, self._reel, self._looks, times, reach_ns)
+        if not len(moments):
+            return [TrackBoxes.empty()] * len(times)
+        rows, boxes = place(moments, self._follower)
         width, height = self._reel.size
         xyxy = np.clip(boxes, 0, [width, height, width, height]).astype(np.float32)
         shown = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)
-        track = moment.track[rows[shown]]
-        return TrackBoxes(
-            xyxy=xyxy[shown],
+        rows, xyxy = rows[shown], xyxy[shown]
+        track, frame = moments.track[rows], moments.frame[rows]
+        found = TrackBoxes(
+            xyxy=xyxy,
             track=lines.table.track[lines.heads[track]].astype(np.int32),
             label=lines.label[track],
             score=lines.score[track],
-            rescued=time_ns < lines.first_strong_ns[track],
+            rescued=np.asarray(times[frame] < lines.first_strong_ns[track], np.bool_),
         )
+        return [found.take(frame == number) for number in range(len(times))]
 
     def forget_before(self, time_ns: int) -> None:
         """No frame before this time will be asked for again."""
@@ -206,4 +228,4 @@ class Tracker:
         if old.any():
             self._table = self._table.take(~old)
             self._follower.forget_except(set(self._table.uid.tolist()))
-            self._lines = None
+            self._changed()

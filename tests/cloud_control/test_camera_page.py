@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +10,6 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
@@ -27,9 +24,10 @@ from edge_agent.media.whip.terms import Terms
 from fleet_contract.reported import HeldBack, Reported
 from fleet_contract.topics import Kind as Channel
 from tests.cloud_control.brokers import make_request
+from tests.cloud_control.browsing import PHONE, browsing
 from tests.cloud_control.serving import serving
 from tests.cloud_control.test_directory import FLEET, Stage
-from tests.cloud_control.test_pages import FLAGS, PHONE, Site
+from tests.cloud_control.test_pages import Site
 from tests.edge_agent.media_tools import free_port
 from tests.edge_agent.test_media_live import Collector
 
@@ -39,18 +37,8 @@ SUBJECT = f"{FLEET}/gate-1"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    driver = shutil.which("chromedriver")
-    if driver is None:
-        pytest.skip("no chromedriver: THE CAMERA'S PAGE IS NOT TESTED")
-    options = webdriver.ChromeOptions()
-    for flag in (*FLAGS, *FAKE):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        chrome = webdriver.Chrome(options=options, service=Service(driver))
+    with browsing(*FAKE) as chrome:
         yield chrome
-        chrome.quit()
 
 
 @pytest.fixture(scope="module")

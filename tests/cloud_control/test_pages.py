@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +12,6 @@ import numpy as np
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
@@ -32,16 +29,11 @@ from cloud_control.pki import Authority
 from fleet_contract.stream_state import StreamState
 from fleet_contract.topics import Kind as Channel
 from fleet_contract.wanted_model import WantedModel
+from tests.cloud_control.browsing import DESKTOP, PHONE, browsing, resize
 from tests.cloud_control.serving import serving
 from tests.cloud_control.test_directory import FLEET, Stage
 
-FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-sync", "--disable-background-networking", "--disable-component-update", "--lang=en",
-]  # fmt: skip
 PATIENCE_S = 30.0
-FIRST_PAGE_BYTES = 150 * 1024
-PHONE, DESKTOP = (390, 844), (1280, 800)
 
 
 class Site:
@@ -60,10 +52,7 @@ class Site:
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
 
     def open(self, path: str, size: tuple[int, int] = DESKTOP) -> None:
-        self.browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
-        )
+        resize(self.browser, size)
         self.browser.get(self.url + path)
 
     def enter(self, path: str, size: tuple[int, int] = DESKTOP) -> None:
@@ -123,18 +112,8 @@ def make_playlist(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    driver = shutil.which("chromedriver")
-    if driver is None:
-        pytest.skip("no chromedriver: THE WEB PAGES ARE NOT TESTED")
-    options = webdriver.ChromeOptions()
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        chrome = webdriver.Chrome(options=options, service=Service(driver))
+    with browsing() as chrome:
         yield chrome
-        chrome.quit()
 
 
 @pytest.fixture(scope="module")
@@ -341,18 +320,6 @@ def test_pages_fit_a_phone_and_name_their_parts(site: Site, path: str) -> None:
         .map((one) => one.outerHTML)"""
     assert site.browser.execute_script(nameless) == []
     assert [len(site.all(one)) for one in ("h1", "main", "header", "header nav")] == [1, 1, 1, 1]
-
-
-def test_pages_load_little_and_only_from_here(site: Site) -> None:
-    site.open("/")
-    site.until(site["empty"].is_displayed)
-    loaded = site.browser.execute_script(
-        "return performance.getEntries().filter((one) => one.encodedBodySize !== undefined)"
-        ".map((one) => [one.name, one.encodedBodySize])"
-    )
-    assert all(name.startswith(site.url) for name, _ in loaded)
-    assert len(loaded) > 4
-    assert sum(size for _, size in loaded) < FIRST_PAGE_BYTES
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/web/site.js", "/web/style.css"])

@@ -228,3 +228,39 @@ def test_looks_judged_anew_replace_the_old_ones_and_tracks_keep_their_ids() -> N
         (time_ns, before, True, np.zeros(1, np.bool_)) for time_ns, before, _ in looks
     )
     assert len(tracker.boxes_at(4 * STEP)) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(looks=st.lists(st.lists(box, max_size=4), min_size=1, max_size=5))
+def test_frames_worked_out_together_are_hidden_as_each_by_itself(
+    looks: list[list[tuple[float, float, float, float]]],
+) -> None:
+    tracker = tracker_with(16)
+    for number, boxes in enumerate(looks):
+        tracker.observe(3 * number * STEP, detections(*boxes), whole=True)
+    for index in range(15):
+        together = tracker.boxes_at(index * STEP)
+        tracker.use(tracker.settings)  # forgets what was worked out
+        alone = tracker.boxes_at(index * STEP)
+        tracker.boxes_at(max(index - 1, 0) * STEP)
+        np.testing.assert_array_equal(together.xyxy, alone.xyxy)
+        np.testing.assert_array_equal(together.track, alone.track)
+        np.testing.assert_array_equal(together.rescued, alone.rescued)
+
+
+def test_a_later_look_changes_the_answer_for_a_frame_already_worked_out() -> None:
+    other = (300.0, 200.0, 380.0, 240.0)
+    tracker = tracker_with(12)
+    tracker.observe(0, detections(BOX), whole=True)
+    assert not covers(tracker.boxes_at(2 * STEP), other)
+    assert not covers(tracker.boxes_at(3 * STEP), other)
+    tracker.observe(4 * STEP, detections(BOX, other), whole=True)
+    assert covers(tracker.boxes_at(3 * STEP), other)
+
+
+def test_a_look_that_finds_nothing_changes_the_answer_too() -> None:
+    tracker = tracker_with(30)
+    tracker.observe(0, detections(BOX), whole=True)
+    assert covers(tracker.boxes_at(25 * STEP), BOX)
+    tracker.observe(22 * STEP, Detections.empty(), whole=True)
+    assert len(tracker.boxes_at(25 * STEP)) == 0

@@ -18,8 +18,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from tests.cloud_control.browsing import FLAGS
 from tests.cloud_control.ingest.ingests import needs_ffmpeg
-from tests.cloud_control.test_pages import FLAGS
 from tests.end_to_end.phone import with_sound
 from tests.faults.street import Picture, assert_plate_hidden, shows_scene, write_street
 from tests.fleet.devices import LIGHT, SOURCE, Device

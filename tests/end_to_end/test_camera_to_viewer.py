@@ -21,7 +21,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.cloud_control.test_pages import FLAGS
+from tests.cloud_control.browsing import FLAGS
 from tests.edge_agent.media_tools import free_port
 from tests.faults.street import (
     FPS,
