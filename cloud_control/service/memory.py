@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloud_control.ports import Clock, Store
-from cloud_control.service import answers, spent
+from cloud_control.service import answers, spent, stored_publishers
 from cloud_control.service.answers import Answers, MemoryAnswers, StoredAnswers
 from cloud_control.service.spent import MemorySpent, Spent, StoredSpent
 from cloud_control.service.standings import MemoryStandings, Standings
 from cloud_control.service.stored_standings import StoredStandings
 
-LIVES = {answers.KIND: answers.KEPT_MS // 1000, spent.KIND: 600}
+LIVES = {
+    answers.KIND: answers.KEPT_MS // 1000,
+    spent.KIND: 600,
+    stored_publishers.SESSIONS: 2 * 24 * 3600,
+}
 """Kinds of documents that a store may forget by itself, and after how many seconds."""
 
 
