@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fleet_contract.fields import Message
@@ -51,12 +51,10 @@ class Standing:
         return state if state is not None and self.current(state) else None
 
     def copied(self) -> Standing:
-        return replace(
-            self,
-            streams=dict(self.streams),
-            stream_heard_at=dict(self.stream_heard_at),
-            bare_at=dict(self.bare_at),
-        )
+        return Standing(
+            self.status, self.status_heard_at, self.reported, self.telemetry, dict(self.streams),
+            dict(self.stream_heard_at), dict(self.bare_at), self.heard_at, self.veiled_share,
+        )  # fmt: skip
 
 
 class Standings(Protocol):
