@@ -203,6 +203,14 @@ def test_events_are_polled(account: Account) -> None:
         assert "event: missed" in answer["body"]
 
 
+def test_a_cache_in_front_may_answer_for_the_directory_and_nothing_else(account: Account) -> None:
+    told = account.ask("GET", "/v1/directory", token="")
+    assert told["headers"]["cache-control"] == "public, max-age=2"
+    events = account.ask("GET", "/v1/directory/events", token="")
+    assert events["headers"]["cache-control"] == "no-store"
+    assert "cache-control" not in account.ask("GET", "/v1/agents")["headers"]
+
+
 def test_pages_may_play_what_ivs_serves(account: Account) -> None:
     answer = account.ask("GET", "/", token="")
     assert answer["statusCode"] == 200
