@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from cloud_control.domain.rollout_plan import Plan, Wave
 from cloud_control.plane import Plane, assemble
 from cloud_control.ports import Put
 from cloud_control.service.memory import in_store
+from cloud_control.service.standings import Standing
 from fleet_contract.reported import Reported
 from fleet_contract.status import Status
 from fleet_contract.topics import Address, Kind
@@ -169,9 +170,16 @@ def test_two_processes_that_advance_a_rollout_advance_it_once(place: StandIn) ->
     rollout = started(place)
     for agent in ("van-1", "van-2"):
         says(place, agent, NEW["version"])
-    rival = Rival(place, lambda plane: plane.rollouts.tick())
-    rival.plane.live.of_many = place.plane.live.of_many  # type: ignore[method-assign]
-    place.store.list = rival.list  # type: ignore[method-assign]
+    rival, live = Rival(place, lambda _: None).plane, place.plane.live
+    stand = live.of_many
+    rival.live.of_many = stand  # type: ignore[method-assign]
+
+    def overtaken(fleet: str, agents: Sequence[str]) -> dict[str, Standing]:
+        live.of_many = stand  # type: ignore[method-assign]
+        rival.rollouts.tick()
+        return stand(fleet, agents)
+
+    live.of_many = overtaken  # type: ignore[method-assign]
     place.plane.rollouts.tick()
     assert place.plane.rollouts.get(FLEET, rollout).rollout.status == "finished"
     actions = [one["action"] for one in place.asks("GET", "/v1/audit?limit=500").json()["entries"]]
