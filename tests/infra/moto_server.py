@@ -27,7 +27,7 @@ def aws() -> Iterator[str]:
             _wait(endpoint, server)
             yield endpoint
         finally:
-            server.terminate()
+            server.kill()
 
 
 def _wait(endpoint: str, server: subprocess.Popen[bytes]) -> None:

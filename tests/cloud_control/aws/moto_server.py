@@ -23,8 +23,15 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing
 
 SERVER = """\
 import sys
+from threading import Lock
 from moto.core.config import default_user_config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import main
+answer, in_turn = DomainDispatcherApplication.__call__, Lock()
+def one_at_a_time(*request):
+    with in_turn:  # what AWS does at once, moto first checks and then does
+        return answer(*request)
+DomainDispatcherApplication.__call__ = one_at_a_time
 default_user_config["iot"] = {"use_valid_cert": True}  # its id is its fingerprint, as in IoT Core
 main(sys.argv[1:])
 """
