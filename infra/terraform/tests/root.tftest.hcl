@@ -74,7 +74,7 @@ run "a_fleet_with_an_ingest_of_its_own" {
     error_message = "keys stay for a while"
   }
   assert {
-    condition     = !anytrue([for s in local.access.http : startswith(flatten([s.Action])[0], "ivs:")])
+    condition     = !anytrue([for s in concat(local.access.http, local.access.schedule) : startswith(flatten([s.Action])[0], "ivs:")])
     error_message = "rights that are not needed"
   }
 }

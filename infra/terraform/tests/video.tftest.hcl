@@ -105,7 +105,7 @@ run "the_self_hosted_ingest_takes_a_network_and_a_certificate" {
     error_message = "nginx asks somebody else"
   }
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets[0].valueFrom == var.hook_secret_arn
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets[0].valueFrom == "${var.hook_secret_arn}:secret::"
     error_message = "the secret stands in the definition"
   }
 }
