@@ -52,7 +52,8 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What `veilcast control serve` is asked for. url: by which devices reach the API; ingest:
-    embedded, nginx or none; original_app: the agent that protects what the original app pushes."""
+    embedded, nginx or none; original_app: the agent that protects what the original app pushes;
+    record: keep what the ingest takes."""
 
     data: Path
     broker: str
@@ -65,6 +66,7 @@ class Wanted:
     ingest_port: int = 1935
     original_app: str | None = None
     original_app_port: int = 5000
+    record: bool = False
 
 
 def initialise(data: Path, fleet: str, host: str, *, empty: bool = False) -> str | None:
@@ -200,6 +202,8 @@ def _broker(wanted: Wanted, folder: DataFolder, files: BrokerFiles) -> Broker | 
 def _refuse_contradictions(wanted: Wanted) -> None:
     if wanted.ingest not in {"embedded", "nginx", "none"}:
         raise ServeError("--ingest is embedded, nginx or none.")
+    if wanted.record and wanted.ingest == "none":
+        raise ServeError("--record needs an ingest: --ingest nginx or embedded.")
     if wanted.original_app and wanted.ingest != "nginx":
         raise ServeError(
             "--original-app needs --ingest nginx: the app plays RTMP, which only nginx serves."
@@ -209,7 +213,7 @@ def _refuse_contradictions(wanted: Wanted) -> None:
 def _ingest(
     wanted: Wanted, folder: DataFolder, door: FrontDoor | None
 ) -> Callable[[MayPublish, OnEvent], Ingest] | None:
-    options = Options(folder.ingest, wanted.bind, wanted.ingest_port)
+    options = Options(folder.ingest, wanted.bind, wanted.ingest_port, record=wanted.record)
     if wanted.ingest == "nginx":
         return partial(NginxIngest, options, door=door)
     return partial(EmbeddedIngest, options) if wanted.ingest == "embedded" else None

@@ -81,6 +81,9 @@ def serve(
         ),
     ] = "none",
     ingest_port: Annotated[int, typer.Option(min=1, max=65535, help="Of RTMP.")] = 1935,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep what is published, in ingest/recordings.")
+    ] = False,
     original_app: Annotated[
         str | None,
         typer.Option(
@@ -102,7 +105,7 @@ def serve(
         run(
             Wanted(
                 data, broker, bind, port, broker_port, tls, url, ingest, ingest_port, original_app,
-                original_app_port,
+                original_app_port, record,
             )
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ import typer
 from cloud_control.commands.fleet_protection import set_protection
 from cloud_control.commands.fleet_rollouts import rollouts
 from cloud_control.commands.fleet_streams import command, details, streams
+from cloud_control.commands.fleet_tokens import tokens
 from cloud_control.commands.remote import Remote, console, pairs, plain, remote, row, table
 from cloud_control.errors import ApiError
 
@@ -22,6 +23,7 @@ PLAIN_COMMANDS = ("self-test", "snapshot-metrics", "rotate-key", "rollback-model
 fleet = typer.Typer(no_args_is_help=True, help="See and steer a fleet of agents.")
 fleet.add_typer(streams, name="stream")
 fleet.add_typer(rollouts, name="rollout")
+fleet.add_typer(tokens, name="token")
 fleet.command("set")(set_protection)
 
 Agent = Annotated[str, typer.Argument(metavar="AGENT")]

@@ -114,6 +114,14 @@ def unveil(to: Remote, stream: Name) -> None:
     _order(to, stream, "unveil")
 
 
+@streams.command("rotate-key")
+@remote
+def rotate_key(to: Remote, stream: Name) -> None:
+    """Give it a new publish key: prints it, now and never again. The old one is void at once."""
+    made = to.api.ask("POST", f"/v1/streams/{stream}/key")
+    to.show(made, lambda: made["publish_key"])
+
+
 def _order(to: Remote, stream: str, name: str) -> None:
     """Raises ApiError when the agent does not do it, or does not answer."""
     agent = to.api.get(f"/v1/streams/{stream}")["agent"]

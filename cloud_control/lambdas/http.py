@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from mangum import Mangum
 
 from cloud_control.adapters.aws import clients
@@ -22,9 +22,12 @@ from cloud_control.api.app import Reach, create_app
 from cloud_control.api.directory import directory_router
 from cloud_control.api.events import polled
 from cloud_control.api.pages import pages_router
-from cloud_control.lambdas.plane import LOOK_AGAIN_S, Parts, parts
+from cloud_control.ingest.hooks import OUT, hooks_router
+from cloud_control.lambdas.plane import HOOK_SECRET, LOOK_AGAIN_S, Parts, parts
 
 MQTT_PORT = 8883
+RELAY = f"rtmp://127.0.0.1:1935/{OUT}"
+"""Where the ingest's nginx finds its own second application."""
 IVS_PLAYERS = "https://*.live-video.net"
 
 
@@ -47,6 +50,7 @@ def application(found: Parts) -> FastAPI:
         uploads,
         directory_router(found.directory, _Refresh(found), polled),
         pages_router(playback),
+        *_hooks(found),
         follow=polled,
     )
 
@@ -58,6 +62,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @cache
 def _mangum() -> Mangum:
     return Mangum(application(parts()), lifespan="off")
+
+
+def _hooks(found: Parts) -> list[APIRouter]:
+    """For an ingest of one's own, if its secret was made."""
+    if found.settings.ingest != "self-hosted":
+        return []
+    secret = found.secrets().read(HOOK_SECRET).get("secret")
+    return [hooks_router(found.publishers, secret, RELAY)] if secret else []
 
 
 class _Refresh:

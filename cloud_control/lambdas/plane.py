@@ -18,12 +18,13 @@ from cloud_control.adapters.aws.models import BucketFiles
 from cloud_control.adapters.aws.secrets import Secrets
 from cloud_control.adapters.aws.store import DynamoStore
 from cloud_control.errors import NotFoundError
-from cloud_control.ingest.port import APP
 from cloud_control.lambdas.settings import AwsSettings, settings
 from cloud_control.plane import Plane, assemble
+from cloud_control.service.admission import Admission
 from cloud_control.service.directory import Directory
 from cloud_control.service.flows import StoredFlows
 from cloud_control.service.memory import LIVES, in_store
+from cloud_control.service.stored_publishers import StoredPublishers
 from cloud_control.tuf.repository import ModelRepository, RepositoryKeys
 
 ONLINE_KEYS = "models-online"
@@ -34,7 +35,8 @@ LOOK_AGAIN_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """ivs: the ingest, where that is IVS; flows: what it told."""
+    """ivs: the ingest, where that is IVS; publishers: who an ingest of one's own has let in; flows:
+    what either told."""
 
     settings: AwsSettings
     store: DynamoStore
@@ -42,6 +44,7 @@ class Parts:
     flows: StoredFlows
     directory: Directory
     ivs: IvsEntrance | None
+    publishers: StoredPublishers
 
     def refresh(self) -> None:
         """Bring the directory up to date."""
@@ -69,7 +72,7 @@ def put_together(told: AwsSettings) -> Parts:
     ivs = None
     if told.ingest == "ivs":
         ivs = IvsEntrance(clients.ivs(), store, told.fleet, now_ms, told.recording)
-    own = f"{told.ingest_url.rstrip('/')}/{APP}" if told.ingest == "self-hosted" else None
+    own = told.ingest_url.rstrip("/") if told.ingest == "self-hosted" else None
     plane = assemble(
         told.fleet,
         store,
@@ -90,7 +93,12 @@ def put_together(told: AwsSettings) -> Parts:
             return ""
 
     directory = Directory(told.fleet, plane.documents.streams, plane.live, now_ms, playback)
-    return Parts(told, store, plane, StoredFlows(store, told.fleet), directory, ivs)
+    flows = StoredFlows(store, told.fleet)
+    admission = Admission(told.fleet, plane.streams, plane.documents)
+    publishers = StoredPublishers(
+        store, told.fleet, admission.may_publish, admission.voucher, flows.tell, now_ms
+    )
+    return Parts(told, store, plane, flows, directory, ivs, publishers)
 
 
 def signers(secrets: Secrets) -> list[CryptoSigner]:

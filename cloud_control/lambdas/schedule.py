@@ -28,6 +28,7 @@ def handler(_event: dict[str, Any], _context: Any) -> dict[str, list[str]]:
         "documents": lambda: plane.documents.catch_up(plane.fleet, everyone=False),
         "models": lambda: refresh(found),
         "channels": lambda: _sweep(found),
+        "publishers": found.publishers.sweep,
         "flows": lambda: found.flows.forget(plane.clock() - REMEMBERED_MS),
     }
     return {"failed": [name for name, work in works.items() if not _done(name, work)]}

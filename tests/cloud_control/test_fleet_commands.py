@@ -11,7 +11,7 @@ import pytest
 from cloud_control.client import Client
 from cloud_control.domain.access import Role
 from fleet_contract.protection import Protection
-from tests.cloud_control.command_plane import Operator, operating, refused
+from tests.cloud_control.command_plane import FLEET, Operator, operating, refused
 
 STREAM = ("stream", "add", "van-1", "--source", "cam", "--sink", "archive", "--id", "dash")
 
@@ -68,6 +68,28 @@ def test_a_stream_is_added_seen_and_removed(operator: Operator) -> None:
     assert "PROTECTED" in operator.does("stream", "list")
     operator.does("stream", "remove", "dash")
     assert operator.bus.desired["van-1"].streams == ()
+
+
+def test_a_new_publish_key_is_printed_alone_and_voids_the_old_one(operator: Operator) -> None:
+    operator.enrol("van-1")
+    before = json.loads(operator.does(*STREAM, "--json"))["publish_key"]
+    key = operator.does("stream", "rotate-key", "dash").strip()
+    assert key not in {"", before}
+    assert operator.plane.streams.get(FLEET, "dash").publish_key == key
+    assert lines(operator.does("audit", "--json"))[-1]["action"] == "stream.rotate-key"
+
+
+def test_operators_are_let_in_and_out(operator: Operator) -> None:
+    token = operator.does("token", "add", "Lee", "--role", "viewer", "--days", "30").strip()
+    assert operator.types("list", token=token).exit_code == 0
+    refused(operator.types("token", "list", token=token), "403")
+    (lee,) = [
+        one for one in lines(operator.does("token", "list", "--json")) if one["name"] == "Lee"
+    ]
+    assert token not in operator.does("token", "list")
+    operator.does("token", "withdraw", str(lee["id"]))
+    refused(operator.types("list", token=token), "401")
+    refused(operator.types("token", "add", "Kim", "--role", "king"), "role")
 
 
 @pytest.mark.parametrize("order", ["start", "stop", "veil"])

@@ -99,6 +99,11 @@ def test_a_broker_that_is_none_is_refused(made: Path, broker: str) -> None:
         run(wanted(made, broker=broker))
 
 
+def test_recordings_need_something_that_is_published(made: Path) -> None:
+    with pytest.raises(ServeError, match="--ingest nginx or embedded"):
+        run(wanted(made, record=True))
+
+
 def test_serve_answers_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
     with Plane(tmp_path, "embedded") as plane:
         assert plane.ask("GET", "/readyz") == {"status": "ok", "fleet": "acme"}

@@ -39,12 +39,7 @@ class Plane:
             "--ingest", ingest, "--ingest-port", str(self.ingest_port), *options,
         )  # fmt: skip
         self.token = str(made["token"])
-        self._http = httpx.Client(
-            base_url=self.url,
-            verify=ssl.create_default_context(cafile=str(self.authority)),
-            headers={"Authorization": f"Bearer {made['token']}"},
-            timeout=60.0,
-        )
+        self._http = self._client()
 
     def __enter__(self) -> Plane:
         self.start()
@@ -57,6 +52,19 @@ class Plane:
     def start(self) -> None:
         self.process.start()
         wait_for(self._ready, f"the control plane is ready:\n{self.process.text()[-2000:]}")
+
+    def trust_anew(self) -> None:
+        """Its authority is another one now."""
+        self._http.close()
+        self._http = self._client()
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url,
+            verify=ssl.create_default_context(cafile=str(self.authority)),
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=60.0,
+        )
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """JSON of an answer that must be a success."""

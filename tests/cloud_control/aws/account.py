@@ -40,18 +40,24 @@ class Account:
     stream_keys: StreamKeys = field(default_factory=StreamKeys)
 
     def ask(
-        self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        raw: str | None = None,
     ) -> dict[str, Any]:
-        """The http function's answer to an event of API Gateway, payload 2.0."""
+        """The http function's answer to an event of API Gateway, payload 2.0. raw: a body that is
+        not JSON."""
         parts = urlsplit(path)
         token = self.token if token is None else token
-        sent = {"host": "api.example", **headers}
+        sent = {"host": "api.example"}
         if token:
             sent["authorization"] = f"Bearer {token}"
         event = {
             "version": "2.0", "routeKey": "$default", "rawPath": parts.path,
             "rawQueryString": parts.query, "headers": sent, "isBase64Encoded": False,
-            "body": None if body is None else json.dumps(body),
+            "body": raw if body is None else json.dumps(body),
             "requestContext": {
                 "accountId": "123456789012", "apiId": "api", "domainName": "api.example",
                 "requestId": "r", "routeKey": "$default", "stage": "$default",

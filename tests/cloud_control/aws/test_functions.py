@@ -294,3 +294,40 @@ def test_functions_need_nothing_compiled_for_video() -> None:
     code = BLOCKED.format(names=set(ABSENT))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_an_ingest_of_ones_own_asks_the_functions(front: Front, tmp_path: Path) -> None:
+    """Each call of nginx's hooks comes to a new process."""
+    settings = {
+        "ingest": "self-hosted", "ingest_url": "rtmp://in.example:1935/live",
+        "hls_url": "https://play.example/hls",
+    }  # fmt: skip
+    with opened(front, tmp_path, **settings) as account:
+        enrol(account, "van-1")
+        key = add(account, "van-1", "walk")["publish_key"]
+        (wanted,) = account.desired("van-1")["streams"]
+        assert wanted["sinks"] == [{"url": "rtmp://in.example:1935/live", "key": key}]
+        secret = account.parts.secrets().read("ingest-hook")["secret"]
+
+        def nginx(call: str, name: str, more: str = "", word: str = secret) -> dict[str, Any]:
+            account.cold()
+            form = f"app=live&addr=10.0.0.9&clientid=1&call={call}&name={name}{more}"
+            return account.ask("POST", "/v1/ingest/nginx", token=word, raw=form)
+
+        assert nginx("publish", key, word="guess")["statusCode"] == 403
+        assert nginx("publish", "guess")["statusCode"] == 403
+        let_in = nginx("publish", key)
+        assert let_in["statusCode"] == 302
+        assert let_in["headers"]["location"].startswith("rtmp://127.0.0.1:1935/live-out/walk?")
+        for moment in (0, 5000):
+            assert nginx("update_publish", key, f"&timestamp={moment}")["statusCode"] == 200
+        account.says("van-1", Kind.STATUS, online())
+        account.says("van-1", Kind.STREAM_STATE, state(), "walk")
+        (live,) = account.json("GET", "/v1/directory", token="")["streams"]
+        assert (live["id"], live["state"]) == ("walk", "PROTECTED")
+        assert live["playback"] == "https://play.example/hls/walk/index.m3u8"
+        account.json("POST", "/v1/streams/walk/key")
+        assert nginx("update_publish", key, "&timestamp=9000")["statusCode"] == 403
+        nginx("publish_done", key)
+        account.cold()
+        assert account.json("GET", "/v1/directory", token="")["streams"] == []
