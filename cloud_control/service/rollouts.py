@@ -18,7 +18,7 @@ from cloud_control.service.audit import Audit
 from cloud_control.service.commands import Commands
 from cloud_control.service.documents import Documents
 from cloud_control.service.events import Events
-from cloud_control.service.live import Live
+from cloud_control.service.live import Live, Standing
 from cloud_control.service.records import Held, Shelf, retried
 from fleet_contract.commands import MAX_LIFE_MS
 from fleet_contract.fields import Id, Millis
@@ -219,26 +219,15 @@ class Rollouts:
 
     def _views(self, fleet: str) -> list[AgentView]:
         rules = self._documents.rules(fleet).value
-        return [
-            self._view(agent, version_of(rules, agent))
-            for agent in self._documents.agents.every(f"{fleet}/")
-            if not agent.revoked
-        ]
-
-    def _view(self, agent: Agent, version: int) -> AgentView:
-        standing = self._live.of(agent.fleet, agent.id)
-        reported = standing.reported
-        return AgentView(
-            id=agent.id,
-            labels=agent.labels,
-            online=standing.online,
-            informed=reported is not None and reported.applied >= version,
-            former=agent.model,
-            running=reported.model if reported else None,
-            update=reported.update if reported else None,
-            unverified=standing.unverified,
-            veiled_share=standing.veiled_share,
-        )
+        views = []
+        for page in self._documents.agents.pages(f"{fleet}/"):
+            found = self._live.of_many(fleet, [agent.id for agent in page])
+            views += [
+                _view(agent, version_of(rules, agent), found[agent.id])
+                for agent in page
+                if not agent.revoked
+            ]
+        return views
 
 
 def summary(kept: FleetRollout) -> dict[str, object]:
@@ -271,3 +260,18 @@ def _whole_step(rollout: Rollout) -> Step:
     if rollout.status == "aborted":
         return Step(rollout, back=rollout.told)
     return Step(rollout, forward=tuple(told.agent for told in rollout.told))
+
+
+def _view(agent: Agent, version: int, standing: Standing) -> AgentView:
+    reported = standing.reported
+    return AgentView(
+        id=agent.id,
+        labels=agent.labels,
+        online=standing.online,
+        informed=reported is not None and reported.applied >= version,
+        former=agent.model,
+        running=reported.model if reported else None,
+        update=reported.update if reported else None,
+        unverified=standing.unverified,
+        veiled_share=standing.veiled_share,
+    )
