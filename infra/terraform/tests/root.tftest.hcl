@@ -34,6 +34,10 @@ run "a_fleet_on_ivs" {
     error_message = "the functions are told something else"
   }
   assert {
+    condition     = strcontains(output.shell, "export VEILCAST_CONTROL='https://example.cloudfront.net'") && strcontains(output.shell, "export VEILCAST_AWS_TABLE='veilcast-acme'")
+    error_message = "the shell is told something else"
+  }
+  assert {
     condition     = length(module.ingest_ivs) == 1 && length(module.ingest_self_hosted) == 0 && length(module.pages) == 1
     error_message = "other parts"
   }
