@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from cloud_control.api.agents import Page
@@ -37,10 +37,17 @@ class Listings(Protocol):
     def live_by_category(self) -> Counter[int]: ...
 
 
-def directory_router(directory: Listings, follow: Follow = follow) -> APIRouter:
+def directory_router(
+    directory: Listings, follow: Follow = follow, good_for_s: int = 0
+) -> APIRouter:
     """Nothing here needs a token, and nothing tells of agents, sources or keys. follow: how events
-    are told."""
-    routes = APIRouter(prefix="/v1", tags=["directory"])
+    are told; good_for_s: how long caches may answer in its place."""
+
+    def cached(response: Response) -> None:
+        if good_for_s:
+            response.headers["Cache-Control"] = f"public, max-age={good_for_s}"
+
+    routes = APIRouter(prefix="/v1", tags=["directory"], dependencies=[Depends(cached)])
     listeners: set[object] = set()
 
     @routes.get("/directory")

@@ -70,9 +70,10 @@ async def follow(events: Events, after: int) -> AsyncIterator[str]:
 
 
 async def polled(_events: Events, _after: int) -> AsyncIterator[str]:
-    """For servers that cannot hold an answer open: it ends at once, and says each time that events
-    may be missing and when to come back. Whoever follows asks anew then."""
+    """For servers that cannot hold an answer open: it ends at once. Whoever follows is told that
+    events are missing, and how often to ask anew."""
     yield f"retry: {POLL_MS}\n\nevent: missed\ndata: {{}}\n\n"
+    yield f'event: poll\ndata: {{"ms":{POLL_MS}}}\n\n'
 
 
 def _line(event: Event) -> str:

@@ -24,6 +24,8 @@ from cloud_control.api.pages import pages_router
 from cloud_control.ingest.hooks import OUT, hooks_router
 from cloud_control.lambdas.plane import HOOK_SECRET, Parts, parts
 
+GOOD_FOR_S = 2
+"""How long a web cache in front may answer questions about the directory: every viewer asks."""
 MQTT_PORT = 8883
 RELAY = f"rtmp://127.0.0.1:1935/{OUT}"
 """Where the ingest's nginx finds its own second application."""
@@ -47,7 +49,7 @@ def application(found: Parts) -> FastAPI:
         plane,
         reach,
         uploads,
-        directory_router(found.directory, polled),
+        directory_router(found.directory, polled, GOOD_FOR_S),
         pages_router(playback),
         *_hooks(found),
         follow=polled,

@@ -62,12 +62,14 @@ class Rollouts:
         self._store, self._documents, self._commands = store, documents, commands
         self._audit, self._live, self._events, self._clock = audit, live, events, clock
         self._shelf = Shelf(store, "rollout", FleetRollout)
+        self._turns = Shelf(store, "rollout_turn", str)
         self._lock = threading.Lock()
         self._sent_back: dict[str, int] = {}
 
     def start(self, who: str, fleet: str, model: WantedModel, plan: Plan) -> FleetRollout:
         """Begin one; the first agents are told at once. Raises TakenError while another runs."""
         with self._lock:
+            turn = self._turns.get(fleet)  # first: of two processes that begin one, one is refused
             for other in self._shelf.every(f"{fleet}/"):
                 if not other.rollout.ended:
                     raise TakenError(f"rollout {other.rollout.id} is {other.rollout.status}")
@@ -79,6 +81,7 @@ class Rollouts:
             self._store.commit(
                 [
                     self._shelf.put(made.key, made),
+                    self._turns.put(fleet, made.rollout.id, turn.revision if turn else 0),
                     self._audit.entry(
                         who, "rollout.start", made.key, None, model.model_dump(mode="json")
                     ),

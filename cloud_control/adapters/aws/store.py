@@ -103,19 +103,16 @@ class DynamoStore:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def fill(self, records: Iterable[Record]) -> None:
-        """What an interrupted one has left is marked, and removed by the next."""
-        if self.get(*FILLING) is not None:
-            self._clear()
-        elif next(self.every(), None) is not None:
-            raise not_empty(f"the table {self._table}")
-        else:
+        """One that broke off is marked, and goes on with the same documents; others are refused."""
+        wanted = {(record.kind, record.key): record for record in records}
+        marked = self.get(*FILLING)
+        for there in self.every():
+            if marked is None or wanted.get((there.kind, there.key)) != there:
+                raise not_empty(f"the table {self._table}")
+        if marked is None:
             self.commit([Put(*FILLING, "{}", 0)])
-        self._write({"PutRequest": {"Item": _item(record)}} for record in records)
+        self._write({"PutRequest": {"Item": _item(record)}} for record in wanted.values())
         self.commit([Delete(*FILLING, 1)])
-
-    def _clear(self) -> None:
-        found = tuple(self.every())
-        self._write({"DeleteRequest": {"Key": _place(record)}} for record in found)
 
     def _write(self, requests: Iterable[dict[str, Any]]) -> None:
         """A batch may be done in part: what is left is asked for again, at a growing distance."""

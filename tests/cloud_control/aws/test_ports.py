@@ -81,6 +81,16 @@ class TestCertifier:
         policies = iot.list_attached_policies(target=arn)["policies"]
         assert [one["policyName"] for one in policies] == [POLICY]
 
+    def test_a_thing_that_is_there_is_taken_as_it_is(self, iot: Any, front: Front) -> None:
+        """IoT Core says so if it differs, by its type say; moto's server would replace it."""
+        iot.create_thing(thingName="acme:van-6")
+        there = fault(409, "ResourceAlreadyExistsException")
+        front.rules.append(
+            lambda call: there if call.path.startswith("/things/") and call.body else None
+        )
+        IotCertifier(front.cloud.client("iot"), POLICY).certify(request(), "acme", "van-6")
+        assert len(iot.list_thing_principals(thingName="acme:van-6")["principals"]) == 1
+
     def test_it_is_made_the_things_own_whatever_client_id_it_uses(
         self, iot: Any, front: Front
     ) -> None:
