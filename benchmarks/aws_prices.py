@@ -113,7 +113,7 @@ TABLE_WRITES = Quota(
 )  # fmt: skip
 API_RATE = Quota(
     "API Gateway: requests a second", 10_000, True, "apigateway/latest/developerguide/limits.html",
-    "the directory for viewers behind CloudFront, kept for 2 s",
+    "ask for more: what viewers poll is answered by CloudFront already",
 )  # fmt: skip
 IVS_STREAMS = Quota(
     "IVS: concurrent streams", 100, True, IVS_QUOTAS,

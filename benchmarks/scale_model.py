@@ -24,6 +24,7 @@ UNITS_A_WRITE, UNITS_A_READ = 2, 1  # documents up to 1 KB and 4 KB
 # Of one agent in a day; of one stream in a day.
 CONNECTS_A_DAY, REPORTS_A_DAY, DOCUMENTS_A_DAY, CALLS_A_DAY = 4, 10, 4, 10
 STATES_A_DAY = 40
+POLL_S, KEPT_S, EDGES = 5, 2, 20  # viewers' directory: asked, kept by each of CloudFront's places
 STREAM_HOURS = 2  # of one broadcast, for which its channel is made
 
 MESSAGE_SECONDS, MESSAGE_GB = 0.04, 0.5  # three round trips to DynamoDB at 5 ms, and decoding
@@ -51,7 +52,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A second, on average; concurrency: functions at once."""
+    """A second, on average. polls: what viewers ask CloudFront; concurrency: functions at once."""
 
     telemetry: float
     news: float
@@ -60,6 +61,7 @@ class Rates:
     reads: float
     writes: float
     requests: float
+    polls: float
     concurrency: float
 
 
@@ -80,7 +82,8 @@ def rates(load: Load) -> Rates:
     state = load.streams * STATES_A_DAY / day
     by_kind = {"telemetry": telemetry, "status": status, "reported": reported, "state": state}
     presence = 2 * status  # connected and disconnected
-    requests = load.agents * CALLS_A_DAY / day + load.streams * load.viewers / 60
+    polls = load.streams * load.viewers / POLL_S
+    requests = load.agents * CALLS_A_DAY / day + min(polls, EDGES / KEPT_S)
     messages = sum(by_kind.values()) + presence
     return Rates(
         telemetry=telemetry,
@@ -91,6 +94,7 @@ def rates(load: Load) -> Rates:
         + load.agents * TICK_READS_AN_AGENT * UNITS_A_READ / 60,
         writes=sum(rate * WRITES[kind] * UNITS_A_WRITE for kind, rate in by_kind.items()),
         requests=requests,
+        polls=polls,
         concurrency=messages * MESSAGE_SECONDS + requests * CALL_SECONDS + tick(load) / 60,
     )
 
@@ -117,7 +121,8 @@ def cost(load: Load, ingest: str) -> dict[str, float]:
         "functions": invocations * aws.LAMBDA_CALL.dollars
         + of(rate.rules * MESSAGE_SECONDS * MESSAGE_GB, aws.LAMBDA_ARM)
         + of(rate.requests * CALL_SECONDS * CALL_GB + tick(load) / 60, aws.LAMBDA_ARM),
-        "API and pages": of(rate.requests, aws.API_CALL) + of(rate.requests, aws.CDN_CALL),
+        "API and pages": of(rate.requests, aws.API_CALL)
+        + of(rate.requests + rate.polls, aws.CDN_CALL),
         "logs and alarms": invocations * LOG_BYTES / GB * aws.LOGS.dollars
         + FLATS["alarms"] * aws.ALARM.dollars
         + FLATS["secrets"] * aws.SECRET.dollars
@@ -219,6 +224,7 @@ def rate_table() -> str:
         "DynamoDB write units a second": [one.writes for one in found],
         "DynamoDB read units a second": [one.reads for one in found],
         "API requests a second": [one.requests for one in found],
+        "viewers' requests that CloudFront answers": [one.polls for one in found],
         "functions at once": [one.concurrency for one in found],
         "$ a month without video": [sum(cost(load, "none").values()) for load in LARGE],
     }

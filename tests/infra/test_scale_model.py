@@ -69,7 +69,7 @@ def test_a_million_agents_hit_the_streams_of_ivs_first_and_then_a_partition() ->
 def test_at_as_many_agents_as_are_named_the_limit_is_just_reached(hit: scale_model.Hit) -> None:
     load = Load(max(1, round(hit.agents)), max(1, round(hit.agents / 20)))
     (again,) = [one for one in limits(load) if one.quota == hit.quota]
-    assert again.share == pytest.approx(1.0, abs=0.05)
+    assert again.share == pytest.approx(1.0, abs=0.1)
 
 
 def test_rates_follow_the_load() -> None:

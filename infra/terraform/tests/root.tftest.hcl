@@ -87,10 +87,17 @@ run "the_root_refuses_nonsense" {
   command = plan
   variables {
     fleet       = "Acme!"
-    ingest      = "webrtc"
     concurrency = { video = 1 }
   }
-  expect_failures = [var.fleet, var.ingest, var.concurrency]
+  expect_failures = [var.fleet, var.concurrency]
+}
+
+run "an_ingest_that_is_none_is_refused" {
+  command = plan
+  variables {
+    ingest = "webrtc"
+  }
+  expect_failures = [var.ingest]
 }
 
 run "ivs_is_refused_where_it_is_not" {
@@ -105,6 +112,16 @@ run "an_ingest_of_ones_own_needs_an_image" {
   command = plan
   variables {
     ingest = "self-hosted"
+  }
+  expect_failures = [var.ingest]
+}
+
+run "an_ingest_of_ones_own_needs_a_short_name" {
+  command = plan
+  variables {
+    fleet        = "a-fleet-of-17-cha"
+    ingest       = "self-hosted"
+    ingest_image = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/i:1"
   }
   expect_failures = [var.ingest]
 }

@@ -136,8 +136,12 @@ run "pages_keep_only_what_is_the_same_for_all" {
     error_message = "answers about people are kept"
   }
   assert {
-    condition     = [for b in aws_cloudfront_distribution.this.ordered_cache_behavior : b.path_pattern] == ["*.js", "*.css", "*.svg"]
+    condition     = [for b in aws_cloudfront_distribution.this.ordered_cache_behavior : b.path_pattern] == ["*.js", "*.css", "*.svg", "/v1/directory*", "/v1/categories"]
     error_message = "other files are kept"
+  }
+  assert {
+    condition     = aws_cloudfront_cache_policy.listings.max_ttl <= 5 && one(one(aws_cloudfront_cache_policy.listings.parameters_in_cache_key_and_forwarded_to_origin).query_strings_config).query_string_behavior == "all"
+    error_message = "listings grow old, or one is shown for another"
   }
 }
 
