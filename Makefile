@@ -24,6 +24,7 @@ check: install  ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive infra/terraform; fi
 
 bench: install  ## measure against the bare decode + encode floor
 	$(BIN)/python -m benchmarks

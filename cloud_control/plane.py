@@ -19,6 +19,7 @@ from cloud_control.service.entrance import OwnIngest
 from cloud_control.service.events import Events
 from cloud_control.service.live import Live
 from cloud_control.service.memory import Memory, in_process
+from cloud_control.service.once import Once
 from cloud_control.service.rollouts import Rollouts
 from cloud_control.service.streams import ProtectionRules, Streams
 from fleet_contract.topics import Address, Kind
@@ -47,6 +48,7 @@ class Plane:
     protection: ProtectionRules
     commands: Commands
     rollouts: Rollouts
+    once: Once
 
 
 def assemble(
@@ -86,6 +88,7 @@ def assemble(
         protection=ProtectionRules(store, documents, audit),
         commands=commands,
         rollouts=Rollouts(store, documents, commands, audit, live, events, clock),
+        once=memory.once,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +54,18 @@ class Store(Protocol):
     def commit(self, changes: Sequence[Put | Delete]) -> None:
         """All of it or nothing, durable on return. Raises ConflictError when a revision is not the
         one expected, ValueError for more than MAX_CHANGES or a document named twice."""
+
+
+class WholeStore(Store, Protocol):
+    """A store that can be moved. Kinds that begin with an underscore are its processes' own notes
+    and stay behind."""
+
+    def every(self) -> Iterator[Record]:
+        """All documents, in any order. What changes meanwhile may be among them or not."""
+
+    def fill(self, records: Iterable[Record]) -> None:
+        """Put documents with their revisions into a store that has none: all, or none that anybody
+        sees as done. Raises DataFolderError when it has some."""
 
 
 class Bus(Protocol):

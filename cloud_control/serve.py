@@ -69,8 +69,9 @@ class Wanted:
     record: bool = False
 
 
-def initialise(data: Path, fleet: str, host: str) -> str:
-    """Make a control plane; the first administrator's token is returned, which is not kept.
+def initialise(data: Path, fleet: str, host: str, *, empty: bool = False) -> str | None:
+    """Make a control plane; the first administrator's token is returned, which is not kept. empty:
+    make none, for documents that are imported next.
 
     Raises DataFolderError when there is one, or when a name cannot be one.
     """
@@ -85,6 +86,9 @@ def initialise(data: Path, fleet: str, host: str) -> str:
     if folder.made:
         raise DataFolderError(f"{data} holds a control plane already; choose another --data.")
     folder.make(settled)
+    if empty:
+        folder.settle(settled)
+        return None
     store = SqliteStore(folder.database)
     access = Access(store, Audit(store, now_ms), now_ms)
     for former in [one for one in access.all() if one.name == FIRST]:

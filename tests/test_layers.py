@@ -76,11 +76,13 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 
 # The same for the control plane: what its core must not know, and where a library belongs.
 CONTROL_CORE = {
-    "domain": ("adapters", "api", "service", "commands", "serve"),
-    "service": ("adapters", "api", "commands", "serve"),
-    "pki": ("adapters", "api", "service", "commands", "serve"),
-    "tuf": ("adapters", "api", "service", "commands", "serve"),
-    "adapters": ("api", "commands", "serve"),
+    "domain": ("adapters", "api", "service", "commands", "lambdas", "serve"),
+    "service": ("adapters", "api", "commands", "lambdas", "serve"),
+    "pki": ("adapters", "api", "service", "commands", "lambdas", "serve"),
+    "tuf": ("adapters", "api", "service", "commands", "lambdas", "serve"),
+    "adapters": ("api", "commands", "lambdas", "serve"),
+    "ingest": ("adapters", "lambdas", "serve"),
+    "api": ("adapters", "commands", "lambdas", "serve"),
 }
 CONTROL_LIBRARIES: dict[str, tuple[str, ...]] = {
     "paho": ("adapters.mqtt", "adapters.eviction"),
@@ -92,6 +94,7 @@ CONTROL_LIBRARIES: dict[str, tuple[str, ...]] = {
     "boto3": ("adapters.aws",),
     "botocore": ("adapters.aws",),
     "mypy_boto3_dynamodb": ("adapters.aws",),
+    "mangum": ("lambdas",),
 }
 
 TRAINING_MAY_IMPORT = ("boxes", "detect", "errors", "frame")

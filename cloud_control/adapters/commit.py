@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cloud_control.errors import DataFolderError
 from cloud_control.ports import MAX_CHANGES, Delete, Put
 
 
@@ -16,3 +17,8 @@ def checked(changes: Sequence[Put | Delete]) -> Sequence[Put | Delete]:
     if any(isinstance(change, Delete) and change.expected < 1 for change in changes):
         raise ValueError("only what is there can be deleted")
     return changes
+
+
+def not_empty(where: str) -> DataFolderError:
+    """What is raised by `fill`."""
+    return DataFolderError(f"{where} holds documents already; import into an empty one.")

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from cloud_control.api import agents, enrol, events, operators, rollouts, streams
+from cloud_control.api.events import Follow
 from cloud_control.api.metrics import metrics_router
 from cloud_control.api.problems import explain
 from cloud_control.api.uploads import tickets_router, uploads_router
@@ -27,7 +28,8 @@ class Reach:
 
     broker: host and port of MQTT over TLS; authority: PEM of the certificates to trust; root: reads
     the TUF root of trust (JSON); models: the folder of the TUF repository, served below /models;
-    url: by which devices reach this API, without a slash at its end.
+    url: by which devices reach this API, without a slash at its end; models_url: where the TUF
+    repository is served, if it is not below that.
     """
 
     broker: tuple[str, int]
@@ -35,12 +37,18 @@ class Reach:
     root: Callable[[], dict[str, Any]]
     models: Path | None
     url: str
+    models_url: str | None = None
 
 
 def create_app(
-    plane: Plane, reach: Reach, uploads: Uploads | Tickets | None = None, *more: APIRouter
+    plane: Plane,
+    reach: Reach,
+    uploads: Uploads | Tickets | None = None,
+    *more: APIRouter,
+    follow: Follow = events.follow,
 ) -> FastAPI:
-    """The application; `more` are routers of other parts, such as the ingest's hooks."""
+    """The application; `more` are routers of other parts, such as the ingest's hooks. follow: how
+    events are told."""
     app = FastAPI(
         title="Veilcast control plane",
         version=version("veilcast"),
@@ -56,7 +64,7 @@ def create_app(
         streams.router(plane, who),
         rollouts.router(plane, who),
         operators.router(plane, who),
-        events.router(plane, who),
+        events.router(plane, who, follow),
         metrics_router(plane, who),
         *more,
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from cloud_control.api.agents import Page
-from cloud_control.api.events import follow
+from cloud_control.api.events import Follow, follow
 from cloud_control.api.who import address_of
 from cloud_control.domain.categories import ALL, CATEGORIES
 from cloud_control.errors import TooManyRequestsError
@@ -24,9 +24,15 @@ MOST_LISTENERS = 2_000
 PLAYER_NAME = 40
 
 
-def directory_router(directory: Directory) -> APIRouter:
-    """Nothing here needs a token, and nothing tells of agents, sources or keys."""
-    routes = APIRouter(prefix="/v1", tags=["directory"])
+def directory_router(
+    directory: Directory,
+    refresh: Callable[[], object] = lambda: None,
+    follow: Follow = follow,
+) -> APIRouter:
+    """Nothing here needs a token, and nothing tells of agents, sources or keys. refresh: brings the
+    directory up to date, where nobody else does; follow: how events are told."""
+    fresh = Depends(refresh)
+    routes = APIRouter(prefix="/v1", tags=["directory"], dependencies=[fresh])
     listeners: set[object] = set()
 
     @routes.get("/directory")

@@ -50,6 +50,7 @@ def router(plane: Plane, who: Who, reach: Any) -> APIRouter:
         """Spend a claim token; the device gets its identity and where to go."""
         agent = who.enrolling(request, body.token, body.csr, body.agent)
         host, port = reach.broker
+        models = reach.models_url or f"{reach.url}/models"
         return {
             "fleet": agent.fleet,
             "agent": agent.id,
@@ -57,8 +58,8 @@ def router(plane: Plane, who: Who, reach: Any) -> APIRouter:
             "ca": reach.authority,
             "broker": {"host": host, "port": port},
             "models": {
-                "metadata_url": f"{reach.url}/models/metadata/",
-                "targets_url": f"{reach.url}/models/targets/",
+                "metadata_url": f"{models}/metadata/",
+                "targets_url": f"{models}/targets/",
                 "root": reach.root(),
             },
         }

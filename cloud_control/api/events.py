@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -17,9 +17,14 @@ from cloud_control.service.events import Event, Events
 
 KEEP_ALIVE_S = 15.0
 AT_ONCE = 500
+POLL_MS = 5000
 
 
-def router(plane: Plane, who: Who) -> APIRouter:
+Follow = Callable[[Events, int], AsyncIterator[str]]
+"""Makes the lines of an event stream, from the event after a number on."""
+
+
+def router(plane: Plane, who: Who, follow: Follow) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["events"])
 
     @routes.get("/events", response_class=StreamingResponse)
@@ -62,6 +67,12 @@ async def follow(events: Events, after: int) -> AsyncIterator[str]:
                 yield ": still here\n\n"
     finally:
         forget()
+
+
+async def polled(_events: Events, _after: int) -> AsyncIterator[str]:
+    """For servers that cannot hold an answer open: it ends at once, and says each time that events
+    may be missing and when to come back. Whoever follows asks anew then."""
+    yield f"retry: {POLL_MS}\n\nevent: missed\ndata: {{}}\n\n"
 
 
 def _line(event: Event) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -27,12 +27,13 @@ KINDS = {
 ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]{2,45}\])(:[0-9]{1,5})?")
 
 
-def policy(*agents: str) -> str:
-    """The Content-Security-Policy of a page that may also ask these agents' origins."""
-    reach = " ".join(("'self'", *agents))
+def policy(*agents: str, playback: Sequence[str] = ()) -> str:
+    """The Content-Security-Policy of a page that may also ask these agents' origins, and play what
+    is at those."""
+    reach, media = " ".join(("'self'", *playback, *agents)), " ".join(("'self'", *playback))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"media-src 'self' blob:; connect-src {reach}; base-uri 'none'; form-action 'none'; "
+        f"media-src {media} blob:; connect-src {reach}; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
 
@@ -49,10 +50,11 @@ HEADERS = {
 }
 
 
-def pages_router() -> APIRouter:
+def pages_router(playback: Sequence[str] = ()) -> APIRouter:
+    """playback: origins besides this one at which streams play."""
     routes = APIRouter(include_in_schema=False)
     for path, name in PAGES.items():
-        page = _studio if name == STUDIO else _page(name)
+        page = _studio if name == STUDIO else _page(name, policy(playback=playback))
         routes.add_api_route(path, page, methods=["GET", "HEAD"])
 
     parts = {path.name: path for path in WEB.iterdir() if path.suffix in KINDS}
@@ -78,8 +80,10 @@ def _studio(at: str = "") -> FileResponse:
     return FileResponse(WEB / STUDIO, media_type="text/html", headers=headers)
 
 
-def _page(name: str) -> Callable[[], FileResponse]:
+def _page(name: str, policy: str) -> Callable[[], FileResponse]:
+    headers = {**HEADERS, "Content-Security-Policy": policy}
+
     def page() -> FileResponse:
-        return FileResponse(WEB / name, media_type="text/html", headers=HEADERS)
+        return FileResponse(WEB / name, media_type="text/html", headers=headers)
 
     return page

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Header, Query
 
 from cloud_control.api.agents import Page
 from cloud_control.api.body import body_of, described
-from cloud_control.api.once import Once
 from cloud_control.api.who import Who
 from cloud_control.domain.access import OperatorToken, Role
 from cloud_control.domain.fleet import Stream, agent_key
@@ -22,7 +21,6 @@ IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_lengt
 def router(plane: Plane, who: Who) -> APIRouter:
     routes = APIRouter(prefix="/v1/streams", tags=["streams"])
     viewer, operator = who.at_least(Role.VIEWER), who.at_least(Role.OPERATOR)
-    once = Once(plane.clock)
 
     @routes.post("", status_code=201, openapi_extra=described(StreamRequest))
     def add(
@@ -37,7 +35,7 @@ def router(plane: Plane, who: Who) -> APIRouter:
             made = plane.streams.add(token.name, plane.fleet, body)
             return {**public(made), "publish_key": made.publish_key}
 
-        return once.do(f"{token.id} {key}" if key else None, body.model_dump_json(), work)
+        return plane.once.do(f"{token.id} {key}" if key else None, body.model_dump_json(), work)
 
     @routes.get("")
     def page(

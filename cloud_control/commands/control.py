@@ -28,6 +28,9 @@ def init(
         str,
         typer.Option(metavar="NAME", help="Name or address by which devices reach this machine."),
     ] = "localhost",
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Without a token: for `veilcast control import`.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Make the authority, the database, the model repository, and the first administrator's token.
@@ -37,13 +40,14 @@ def init(
     from cloud_control.serve import initialise
 
     with told():
-        token = initialise(data, fleet, host)
+        token = initialise(data, fleet, host, empty=empty)
     if as_json:
         authority = str(data / "ca" / "ca.crt")
         typer.echo(json.dumps({"fleet": fleet, "token": token, "authority": authority}))
         return
     typer.echo(f"The control plane of fleet {fleet} is in {data}.")
-    typer.echo(f"First administrator's token, shown only now: {token}")
+    if token is not None:
+        typer.echo(f"First administrator's token, shown only now: {token}")
     typer.echo(f"Devices trust {data / 'ca' / 'ca.crt'}: they need it to enrol.")
     typer.echo(
         f"Move {data / 'keys' / 'root'} to a medium that you take away: it signs for every device."

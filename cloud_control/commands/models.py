@@ -47,8 +47,14 @@ class Places:
     data: Path
 
     def repository(self, root_keys: list[Path] | None) -> ModelRepository:
+        """In the folder, or in the bucket that it names."""
+        from cloud_control.tuf.files import BUCKET_FILE
         from cloud_control.tuf.repository import ModelRepository, RepositoryKeys
 
+        if (self.data / BUCKET_FILE).exists():
+            from cloud_control.aws_start import repository
+
+            return repository(self.data, root_keys)
         root = root_keys or [self.data / "keys" / "root"]
         return ModelRepository(
             self.data / "models", RepositoryKeys(self.data / "keys" / "online", root)
@@ -81,9 +87,9 @@ def init(
         repository.create(days=days, root_keys=count, threshold=threshold)
     where = str(repository.keys.root[0])
     if as_json:
-        typer.echo(json.dumps({"models": str(repository.folder), "root_keys": where}))
+        typer.echo(json.dumps({"models": str(repository.files), "root_keys": where}))
         return
-    typer.echo(f"The model repository is in {repository.folder}.")
+    typer.echo(f"The model repository is in {repository.files}.")
     typer.echo(
         f"Move {where} to a medium that you take away, and keep a copy: whoever has these keys can "
         "publish models to every device, and without them no key can be changed."
@@ -101,11 +107,13 @@ def publish(
 
     Nothing is installed by this: start a rollout for that.
     """
+    from cloud_control.tuf.files import persistently
     from cloud_control.tuf.model_files import read_model_files
 
     with told():
         repository = Places(data).repository(None)
-        found = repository.publish(read_model_files(card), _channel(channel))
+        files, where = read_model_files(card), _channel(channel)
+        found = persistently(lambda: repository.publish(files, where))
     _show([found], as_json=as_json)
 
 
@@ -122,8 +130,11 @@ def promote(
     name: Name, version: Version, data: Data = Path("veilcast-data"), as_json: Json = False
 ) -> None:
     """Move a model from the channel canary to the channel stable."""
+    from cloud_control.tuf.files import persistently
+
     with told():
-        Places(data).repository(None).promote(name, version)
+        repository = Places(data).repository(None)
+        persistently(lambda: repository.promote(name, version))
     _done({"promoted": name, "version": version}, f"{name} {version} is stable.", as_json=as_json)
 
 
@@ -135,8 +146,11 @@ def revoke(
 
     Devices that run it go on with it until a rollout gives them another.
     """
+    from cloud_control.tuf.files import persistently
+
     with told():
-        Places(data).repository(None).revoke(name, version)
+        repository = Places(data).repository(None)
+        persistently(lambda: repository.revoke(name, version))
     words = f"{name} {version} is revoked. Start a rollout of another model for those that run it."
     _done({"revoked": name, "version": version}, words, as_json=as_json)
 
@@ -146,8 +160,10 @@ def refresh(
     data: Data = Path("veilcast-data"), root_keys: RootKeys = None, as_json: Json = False
 ) -> None:
     """Renew the signatures that devices insist on. `veilcast control serve` does so by itself."""
+    from cloud_control.tuf.files import persistently
+
     with told():
-        expires = Places(data).repository(root_keys).refresh()
+        expires = persistently(Places(data).repository(root_keys).refresh)
     if as_json:
         typer.echo(json.dumps({role: when.isoformat() for role, when in expires.items()}))
         return
@@ -165,8 +181,11 @@ def rotate_key(
     as_json: Json = False,
 ) -> None:
     """Replace the keys of a role; needs the root keys. Devices follow by themselves."""
+    from cloud_control.tuf.files import persistently
+
     with told():
-        Places(data).repository(root_keys).rotate(_role(role))
+        repository = Places(data).repository(root_keys)
+        persistently(lambda: repository.rotate(_role(role)))
     _done({"rotated": role}, f"The role {role} has new keys.", as_json=as_json)
 
 

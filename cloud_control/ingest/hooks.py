@@ -15,8 +15,16 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from cloud_control.ingest.port import APP, Asked, FrontDoor, Granted, Refused, asked, first
-from cloud_control.ingest.publishers import Publishers
+from cloud_control.ingest.port import (
+    APP,
+    Asked,
+    FrontDoor,
+    Granted,
+    Refused,
+    Sessions,
+    asked,
+    first,
+)
 
 PREFIX = "/v1/ingest"
 OUT = "live-out"
@@ -30,7 +38,7 @@ Fields = dict[str, Any]
 
 
 def hooks_router(
-    publishers: Publishers, secret: str, relay: str, door: FrontDoor | None = None
+    publishers: Sessions, secret: str, relay: str, door: FrontDoor | None = None
 ) -> APIRouter:
     """The routes below /v1/ingest; each wants `?secret=` or `Authorization: Bearer`.
 
@@ -84,7 +92,7 @@ class _Guard:
             raise HTTPException(403, "the secret of the ingest hooks is missing or wrong")
 
 
-def _nginx(publishers: Publishers, secret: str, relay: str, form: dict[str, list[str]]) -> Response:
+def _nginx(publishers: Sessions, secret: str, relay: str, form: dict[str, list[str]]) -> Response:
     call, name, app = (first(form, field) for field in ("call", "name", "app"))
     session = f"nginx {first(form, 'clientid')}"
     who = Asked(app, name, first(form, "key") or name, first(form, "addr"))
@@ -112,9 +120,7 @@ def _nginx(publishers: Publishers, secret: str, relay: str, form: dict[str, list
     return _verdict(True)
 
 
-def _at_door(
-    door: FrontDoor, publishers: Publishers, form: dict[str, list[str]]
-) -> Response | None:
+def _at_door(door: FrontDoor, publishers: Sessions, form: dict[str, list[str]]) -> Response | None:
     """What nginx is told of those who come with a name of the door's; None: nobody does."""
     call, name, app = (first(form, field) for field in ("call", "name", "app"))
     session, address = f"nginx {first(form, 'clientid')}", first(form, "addr")
@@ -140,7 +146,7 @@ def _elsewhere(there: str) -> Response:
     return Response(status_code=302, headers={"Location": there})
 
 
-def _mediamtx(publishers: Publishers, fields: Fields) -> Response:
+def _mediamtx(publishers: Sessions, fields: Fields) -> Response:
     app, _, name = str(fields.get("path", "")).rpartition("/")
     if fields.get("action") in {"read", "playback"}:
         return _verdict(name in publishers.publishing(), refused=401)
@@ -153,7 +159,7 @@ def _mediamtx(publishers: Publishers, fields: Fields) -> Response:
     return _verdict(isinstance(answer, Granted), refused=401)
 
 
-def _srs(publishers: Publishers, fields: Fields) -> Response:
+def _srs(publishers: Sessions, fields: Fields) -> Response:
     session, name = f"srs {fields.get('client_id')}", str(fields.get("stream", ""))
     allowed = True
     match fields.get("action"):

@@ -84,6 +84,31 @@ class FrontDoor(Protocol):
         """The public id of the stream that players know by that name."""
 
 
+class Sessions(Protocol):
+    """Who publishes what now, as the hooks of RTMP servers tell. From any thread."""
+
+    def enter(
+        self, session: str, asked: Asked, lease_s: float = ..., *, by_name: bool = False
+    ) -> Granted | Refused:
+        """A session begins, for `lease_s` seconds at first, or is told why not. by_name: the server
+        cannot give a stream another name, so it must come with its public id."""
+
+    def leave(self, session: str) -> None:
+        """The session is over; nothing happens if it never began."""
+
+    def leave_stream(self, stream: str) -> None:
+        """Whoever published the stream is gone."""
+
+    def renew(self, session: str, lease_s: float) -> bool | None:
+        """Still there: True. To be hung up on: False. Never heard of: None."""
+
+    def heard(self, session: str, mark: str = "") -> None:
+        """The session's media go on; mark: how far they have come."""
+
+    def publishing(self) -> frozenset[str]:
+        """The streams that have a publisher now."""
+
+
 OnEvent = Callable[[Event], None]
 """Told in the order in which things happened, from one thread. Must be quick and not raise."""
 

@@ -34,6 +34,13 @@ class Admission:
             self._granted[stream.id] = _digest(stream)
         return Granted(stream.id)
 
+    def voucher(self, stream: str) -> str | None:
+        """A text that changes with the key of a stream; None where nobody may publish it."""
+        held = self._documents.streams.get(f"{self._fleet}/{stream}")
+        if held is None or not self._carried(held.value):
+            return None
+        return _digest(held.value).hex()
+
     def withdrawn(self, publishing: Iterable[str]) -> list[str]:
         """Those of the streams that publish by a key that is void by now: their stream was removed,
         its key changed, or its agent was shut out."""

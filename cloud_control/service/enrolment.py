@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jwt
@@ -94,6 +95,16 @@ class Enrolment:
     def enrol(self, token: str, csr_pem: str, wished: str | None) -> Agent:
         """Spend a claim. Raises UnauthorizedError for a bad token, TakenError when the id is
         taken, CertificateError for a bad request. The claim is spent only if all goes well."""
+        return self._enrol(
+            token, wished, lambda fleet, name: self._certifier.certify(csr_pem, fleet, name)
+        )
+
+    def admit(self, token: str, pem: str, wished: str | None) -> Agent:
+        """Spend a claim for a device that has its certificate already, from the same authority.
+        Raises like `enrol`."""
+        return self._enrol(token, wished, lambda *_: pem)
+
+    def _enrol(self, token: str, wished: str | None, certify: Callable[[str, str], str]) -> Agent:
         held = self._claims.get(digest_of(token))
         now_ms = self._clock()
         if held is None or held.value.used_by or held.value.expires_at <= now_ms:
@@ -105,9 +116,7 @@ class Enrolment:
         former = self._documents.agents.get(agent_key(claim.fleet, name))
         if former is not None and not (former.value.revoked or claim.agent == name):
             raise TakenError(f"there is an agent {name} already; wish for another name")
-        certificate = Certificate(
-            pem=self._certifier.certify(csr_pem, claim.fleet, name), added_at=now_ms
-        )
+        certificate = Certificate(pem=certify(claim.fleet, name), added_at=now_ms)
         agent = _joined(former, claim, name, certificate, now_ms)
         try:
             self._store.commit(

@@ -12,7 +12,7 @@ from cloud_control.domain import rollout as engine
 from cloud_control.domain.fleet import Agent, Kept, agent_key, version_of
 from cloud_control.domain.rollout import AgentView, Outcome, Rollout, Step, Told
 from cloud_control.domain.rollout_plan import Plan
-from cloud_control.errors import BrokerError, TakenError
+from cloud_control.errors import BrokerError, ConflictError, TakenError
 from cloud_control.ports import Clock, Store
 from cloud_control.service.audit import Audit
 from cloud_control.service.commands import Commands
@@ -118,18 +118,22 @@ class Rollouts:
         """Advance every rollout that runs, and finish what a crash interrupted."""
         with self._lock:
             for kept in list(self._shelf.every()):
-                if kept.rollout.status == "aborted":
-                    self._send_back(kept)
-                if kept.rollout.ended and kept.applied:
-                    continue
-                held = self._shelf.need(kept.key)
-                if not held.value.applied:
-                    self._apply(held, _whole_step(held.value.rollout))
-                    held = self._shelf.need(kept.key)
-                if held.value.rollout.ended:
-                    continue
-                step = engine.advance(held.value.rollout, self._views(kept.fleet), self._clock())
-                self._take(held, step, "system")
+                with suppress(ConflictError):  # another process advances it
+                    self._advance(kept)
+
+    def _advance(self, kept: FleetRollout) -> None:
+        if kept.rollout.status == "aborted":
+            self._send_back(kept)
+        if kept.rollout.ended and kept.applied:
+            return
+        held = self._shelf.need(kept.key)
+        if not held.value.applied:
+            self._apply(held, _whole_step(held.value.rollout))
+            held = self._shelf.need(kept.key)
+        if held.value.rollout.ended:
+            return
+        step = engine.advance(held.value.rollout, self._views(kept.fleet), self._clock())
+        self._take(held, step, "system")
 
     def _by_hand(self, who: str, fleet: str, rollout: str, act: str) -> FleetRollout:
         with self._lock:

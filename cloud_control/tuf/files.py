@@ -14,6 +14,8 @@ from typing import Protocol, TypeVar
 
 from cloud_control.errors import ModelsError
 
+BUCKET_FILE = "models-bucket.json"
+"""In a data folder whose repository is in a bucket: which one."""
 ATTEMPTS = 6
 
 R = TypeVar("R")

@@ -1,4 +1,5 @@
-"""Three real agents, from enrolment to a model rollout that goes wrong, over either broker."""
+"""Three real agents, from enrolment to a model rollout that goes wrong, over either broker and on
+AWS's adapters."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.cloud_control.brokers import KINDS
+from tests.cloud_control.brokers import KINDS, needs_mosquitto
+from tests.fleet.aws_plane import KIND
+from tests.fleet.aws_plane import plane as made_plane
 from tests.fleet.devices import LIGHT, Device
 from tests.fleet.planes import Plane
 from tests.fleet.processes import wait_for
@@ -65,12 +68,12 @@ class Fleet:
             assert answer["ack"]["outcome"] == "done"
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*KINDS, pytest.param(KIND, marks=needs_mosquitto)])
 def fleet(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, street: Path
 ) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    with Plane(folder, request.param) as plane:
+    with made_plane(folder, request.param) as plane:
         devices = {name: Device(folder, name, street) for name in NAMES}
         made = Fleet(plane, devices, folder)
         plane.ask("PUT", "/v1/protection", LIGHT)

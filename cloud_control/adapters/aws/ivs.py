@@ -25,7 +25,7 @@ from fleet_contract.fields import Millis
 if TYPE_CHECKING:
     from mypy_boto3_ivs import IVSClient
 
-KIND = "_channel"
+KIND = "channel"
 SERVICE = "IVS"
 GONE = "ResourceNotFoundException"
 IDLE = frozenset({GONE, "ChannelNotBroadcasting"})

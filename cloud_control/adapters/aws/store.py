@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from cloud_control.adapters.aws.calls import code_of, explained
-from cloud_control.adapters.commit import checked
+from cloud_control.adapters.commit import checked, not_empty
 from cloud_control.errors import CloudError, ConflictError
 from cloud_control.ports import Delete, Put, Record
 
@@ -22,6 +23,8 @@ ATTEMPTS = 8
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 LAST = "\U0010ffff"  # sorts behind every key
 SERVICE = "DynamoDB"
+BATCH = 25
+FILLING = ("_filling", "now")
 
 CHANGED = "ConditionalCheckFailed"
 PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -80,12 +83,51 @@ class DynamoStore:
         # An attempt whose answer was lost is known again by its token, and not done twice.
         token = secrets.token_hex(16)
         for attempt in range(ATTEMPTS):
-            if attempt:
-                pause = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
-                time.sleep(random.uniform(pause / 2, pause))
+            _pause(attempt)
             if self._committed(items, token, changes):
                 return
         raise CloudError(f"{SERVICE} is too busy for this change; try again.")
+
+    def every(self) -> Iterator[Record]:
+        start: dict[str, Any] = {}
+        while True:
+            with explained(SERVICE):
+                page = self._client.scan(TableName=self._table, ConsistentRead=True, **start)
+            yield from (
+                _record(item) for item in page["Items"] if not item["kind"]["S"].startswith("_")
+            )
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def fill(self, records: Iterable[Record]) -> None:
+        """What an interrupted one has left is marked, and removed by the next."""
+        if self.get(*FILLING) is not None:
+            self._clear()
+        elif next(self.every(), None) is not None:
+            raise not_empty(f"the table {self._table}")
+        else:
+            self.commit([Put(*FILLING, "{}", 0)])
+        self._write({"PutRequest": {"Item": _item(record)}} for record in records)
+        self.commit([Delete(*FILLING, 1)])
+
+    def _clear(self) -> None:
+        found = tuple(self.every())
+        self._write({"DeleteRequest": {"Key": _place(record)}} for record in found)
+
+    def _write(self, requests: Iterable[dict[str, Any]]) -> None:
+        """A batch may be done in part: what is left is asked for again, at a growing distance."""
+        waiting = iter(requests)
+        while batch := tuple(islice(waiting, BATCH)):
+            left: Any = {self._table: batch}
+            for attempt in range(ATTEMPTS):
+                _pause(attempt)
+                with explained(SERVICE):
+                    left = self._client.batch_write_item(RequestItems=left)["UnprocessedItems"]
+                if not left:
+                    break
+            if left:
+                raise CloudError(f"{SERVICE} is too busy to take it all; import it again.")
 
     def _committed(
         self,
@@ -134,6 +176,21 @@ class DynamoStore:
         if change.kind in self._lives:
             item["expires"] = {"N": str(int(time.time()) + self._lives[change.kind])}
         return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
+
+def _pause(attempt: int) -> None:
+    """None before the first."""
+    pause = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) if attempt else 0.0
+    time.sleep(random.uniform(pause / 2, pause))
+
+
+def _place(record: Record) -> dict[str, Any]:
+    return {"kind": {"S": record.kind}, "key": {"S": record.key}}
+
+
+def _item(record: Record) -> dict[str, Any]:
+    told = {"value": {"S": record.value}, "revision": {"N": str(record.revision)}}
+    return {**_place(record), **told}
 
 
 def _record(item: Mapping[str, Any]) -> Record:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from cloud_control.adapters.commit import checked
+from cloud_control.adapters.commit import checked, not_empty
 from cloud_control.errors import ConflictError
 from cloud_control.ports import Delete, Put, Record
 
@@ -44,3 +44,15 @@ class MemoryStore:
                     del self._records[place]
                 else:
                     self._records[place] = Record(*place, change.value, change.expected + 1)
+
+    def every(self) -> Iterator[Record]:
+        with self._lock:
+            found = list(self._records.values())
+        return iter([record for record in found if not record.kind.startswith("_")])
+
+    def fill(self, records: Iterable[Record]) -> None:
+        fresh = {(record.kind, record.key): record for record in records}
+        with self._lock:
+            if self._records:
+                raise not_empty("this store")
+            self._records = fresh

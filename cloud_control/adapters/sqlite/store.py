@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cloud_control.adapters.commit import checked
+from cloud_control.adapters.commit import checked, not_empty
 from cloud_control.errors import ConflictError, DataFolderError
 from cloud_control.ports import Delete, Put, Record
 
@@ -62,6 +62,28 @@ class SqliteStore:
             try:
                 for change in changes:
                     self._apply(change)
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def every(self) -> Iterator[Record]:
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT kind, key, value, revision FROM documents WHERE substr(kind, 1, 1) <> '_'"
+            ).fetchall()
+        return (Record(*row) for row in rows)
+
+    def fill(self, records: Iterable[Record]) -> None:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                if self._database.execute("SELECT 1 FROM documents LIMIT 1").fetchone():
+                    raise not_empty("this database")
+                self._database.executemany(
+                    "INSERT INTO documents (kind, key, value, revision) VALUES (?, ?, ?, ?)",
+                    ((one.kind, one.key, one.value, one.revision) for one in records),
+                )
             except BaseException:
                 self._database.execute("ROLLBACK")
                 raise

@@ -20,6 +20,8 @@ HOP = frozenset(
     {"connection", "transfer-encoding", "content-length", "keep-alive", "date", "server"}
 )
 
+OWN = frozenset({"connection", "expect", "content-length"})
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -36,7 +38,15 @@ class Call:
     target: str
     headers: Mapping[str, str]
     body: bytes
-    send: Callable[[], Answer]
+    forward: Callable[[bytes], Answer]
+
+    def send(self) -> Answer:
+        """Let moto answer."""
+        return self.forward(self.body)
+
+    def send_as(self, body: Mapping[str, Any]) -> Answer:
+        """Let moto answer something else."""
+        return self.forward(json.dumps(body).encode())
 
     @property
     def action(self) -> str:
@@ -114,8 +124,8 @@ def fronted(moto: Cloud) -> Iterator[Front]:
                 body = self.rfile.read(length)
                 headers = {name.lower(): value for name, value in self.headers.items()}
 
-                def send() -> Answer:
-                    kept = {n: v for n, v in headers.items() if n not in {"connection", "expect"}}
+                def send(body: bytes) -> Answer:
+                    kept = {n: v for n, v in headers.items() if n not in OWN}
                     found = client.request(self.command, self.path, headers=kept, content=body)
                     told = {n: v for n, v in found.headers.items() if n.lower() not in HOP}
                     if self.command == "HEAD":

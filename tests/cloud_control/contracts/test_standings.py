@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cloud_control.adapters.memory.store import MemoryStore
+from cloud_control.errors import ConflictError, RequestError, TakenError
 from cloud_control.service.answers import Asked
 from cloud_control.service.memory import LIVES, Memory, in_process, in_store
 from cloud_control.service.standings import Standing
@@ -162,6 +163,37 @@ def test_a_token_is_spent_once(memory: Memory) -> None:
     assert memory.spent.spend("t/1 ä", NOW + 1000)
     assert not memory.spent.spend("t/1 ä", NOW + 1000)
     assert memory.spent.spend("t/2", NOW + 1000)
+
+
+def test_a_repetition_gets_the_first_answer(memory: Memory) -> None:
+    done: list[int] = []
+
+    def work() -> dict[str, Any]:
+        done.append(1)
+        return {"id": len(done)}
+
+    def fails() -> dict[str, Any]:
+        raise TakenError("no room")
+
+    with pytest.raises(TakenError):
+        memory.once.do("k", "body", fails)
+    assert memory.once.do("k", "body", work) == {"id": 1}
+    assert memory.once.do("k", "body", work) == {"id": 1}
+    assert memory.once.do("other", "body", work) == {"id": 2}
+    assert memory.once.do(None, "body", work) == {"id": 3}
+    with pytest.raises(RequestError, match="another request"):
+        memory.once.do("k", "other body", work)
+
+
+def test_a_store_does_nothing_twice_that_is_under_way() -> None:
+    memory = in_store(MemoryStore())
+
+    def work() -> dict[str, Any]:
+        with pytest.raises(ConflictError, match="carried out"):
+            memory.once.do("k", "body", dict)
+        return {"id": 1}
+
+    assert memory.once.do("k", "body", work) == {"id": 1}
 
 
 def later(kind: Kind) -> Any:

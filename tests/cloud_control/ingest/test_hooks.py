@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from cloud_control.adapters.memory.store import MemoryStore
 from cloud_control.ingest.hooks import hooks_router, ticket
 from cloud_control.ingest.port import Asked, Granted, Refused
 from cloud_control.ingest.publishers import Publishers
+from cloud_control.service.stored_publishers import StoredPublishers
 from tests.cloud_control.ingest.ingests import serving
 
 SECRET = "between-us"
@@ -45,10 +48,28 @@ class Door:
         return "mine" if name == "7" else None
 
 
+class Stored(StoredPublishers):
+    """In a store, where who is let in is hung up on once the key of the stream has changed."""
+
+    def __init__(self) -> None:
+        self._keys = 0
+        super().__init__(
+            MemoryStore(), "acme", may_publish, lambda _: str(self._keys), lambda _: None,
+            lambda: time.time_ns() // 1_000_000,
+        )  # fmt: skip
+
+    def dismiss(self, _stream: str) -> None:
+        self._keys += 1
+
+    def leave_all(self) -> None:
+        for stream in self.publishing():
+            self.leave_stream(stream)
+
+
 class Hooks:
     """A control plane that answers hooks."""
 
-    def __init__(self, http: httpx.Client, publishers: Publishers) -> None:
+    def __init__(self, http: httpx.Client, publishers: Publishers | Stored) -> None:
         self._http, self.publishers = http, publishers
 
     def post(self, server: str, secret: str | None = SECRET, **more: Any) -> Any:
@@ -75,9 +96,9 @@ class Hooks:
         return bool(answer.json()["code"] == 0)
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Hooks]:
-    publishers = Publishers(may_publish)
+@pytest.fixture(scope="module", params=["memory", "stored"])
+def served(request: pytest.FixtureRequest) -> Iterator[Hooks]:
+    publishers = Publishers(may_publish) if request.param == "memory" else Stored()
     with (
         serving(hooks_router(publishers, SECRET, RELAY)) as address,
         httpx.Client(base_url=address) as http,

@@ -1,0 +1,1 @@
+"""The control plane as functions of AWS Lambda. `plane` puts it together, once a process."""

@@ -1,0 +1,111 @@
+"""The one place where the functions' parts are wired together, from the environment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from securesystemslib.signer import CryptoSigner
+
+from cloud_control.adapters.aws import clients
+from cloud_control.adapters.aws.bus import IotBus
+from cloud_control.adapters.aws.certifier import IotCertifier
+from cloud_control.adapters.aws.ivs import IvsEntrance
+from cloud_control.adapters.aws.models import BucketFiles
+from cloud_control.adapters.aws.secrets import Secrets
+from cloud_control.adapters.aws.store import DynamoStore
+from cloud_control.errors import NotFoundError
+from cloud_control.lambdas.settings import AwsSettings, settings
+from cloud_control.plane import Plane, assemble
+from cloud_control.service.admission import Admission
+from cloud_control.service.directory import Directory
+from cloud_control.service.flows import StoredFlows
+from cloud_control.service.memory import LIVES, in_store
+from cloud_control.service.stored_publishers import StoredPublishers
+from cloud_control.tuf.repository import ModelRepository, RepositoryKeys
+
+ONLINE_KEYS = "models-online"
+"""The secret with the keys that keep the model repository fresh: texts in PEM by any name."""
+HOOK_SECRET = "ingest-hook"
+LOOK_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """ivs: the ingest, where that is IVS; publishers: who an ingest of one's own has let in; flows:
+    what either told."""
+
+    settings: AwsSettings
+    store: DynamoStore
+    plane: Plane
+    flows: StoredFlows
+    directory: Directory
+    ivs: IvsEntrance | None
+    publishers: StoredPublishers
+
+    def refresh(self) -> None:
+        """Bring the directory up to date."""
+        self.directory.take(self.flows.all())
+        self.directory.look()
+
+    def secrets(self) -> Secrets:
+        return Secrets(clients.secrets(), self.settings.secrets)
+
+    def models(self, *, signing: bool = False) -> ModelRepository:
+        """signing: with the keys that are in Secrets Manager."""
+        held = signers(self.secrets()) if signing else []
+        keys = RepositoryKeys(Path("keys-are-not-here"), held=held)
+        return ModelRepository(BucketFiles(clients.s3(), self.settings.models_bucket), keys)
+
+
+@cache
+def parts() -> Parts:
+    """Of this process; what it keeps is in the cloud. Raises ControlError."""
+    return put_together(settings())
+
+
+def put_together(told: AwsSettings) -> Parts:
+    store = DynamoStore(clients.dynamodb(), told.table, LIVES)
+    ivs = None
+    if told.ingest == "ivs":
+        ivs = IvsEntrance(clients.ivs(), store, told.fleet, now_ms, told.recording)
+    own = told.ingest_url.rstrip("/") if told.ingest == "self-hosted" else None
+    plane = assemble(
+        told.fleet,
+        store,
+        IotBus(clients.iot_data(told.iot_endpoint)),
+        IotCertifier(clients.iot(), told.iot_policy),
+        now_ms,
+        ivs or own,
+        in_store(store),
+    )
+    hls = told.hls_url.rstrip("/")
+
+    def playback(stream: str) -> str:
+        if ivs is None:
+            return f"{hls}/{stream}/index.m3u8"
+        try:
+            return ivs.playback(stream)
+        except NotFoundError:
+            return ""
+
+    directory = Directory(told.fleet, plane.documents.streams, plane.live, now_ms, playback)
+    flows = StoredFlows(store, told.fleet)
+    admission = Admission(told.fleet, plane.streams, plane.documents)
+    publishers = StoredPublishers(
+        store, told.fleet, admission.may_publish, admission.voucher, flows.tell, now_ms
+    )
+    return Parts(told, store, plane, flows, directory, ivs, publishers)
+
+
+def signers(secrets: Secrets) -> list[CryptoSigner]:
+    """The keys of the model repository that are kept in the cloud."""
+    pems = secrets.read(ONLINE_KEYS)
+    return [CryptoSigner(load_pem_private_key(pem.encode(), None)) for pem in pems.values()]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""What runs Veilcast on AWS: Terraform beside, the Lambda package here."""
