@@ -83,7 +83,7 @@ def _fill(site: Site) -> None:
     ):
         site.go_live(name, title, 2)
     for number, group in enumerate(("first",) * 3 + ("second",) * 4, 2):
-        _enrol(stage, f"van-{number}", {"group": group})
+        enrol(stage, f"van-{number}", {"group": group})
     stage.bus.silent, stage.bus.failing = {"van-5", "van-6"}, {"van-3"}
     model = WantedModel(name="veil-nano", version="2.0.0", target="veil-nano-2.0.0.tar")
     gate = Gate(soak_seconds=0, max_failed_share=1.0)
@@ -101,7 +101,7 @@ def _fill(site: Site) -> None:
     stage.bus.say("gate-1", said, Channel.REPORTED)
 
 
-def _enrol(stage: Stage, name: str, labels: dict[str, str]) -> None:
+def enrol(stage: Stage, name: str, labels: dict[str, str]) -> None:
     _, token = stage.plane.enrolment.claim("test", FLEET, name, labels)
     stage.plane.enrolment.enrol(token, make_request(ec.generate_private_key(ec.SECP256R1())), None)
     stage.bus.join(name)
