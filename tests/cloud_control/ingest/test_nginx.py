@@ -74,7 +74,7 @@ def test_one_that_was_left_over_is_ended_first(tmp_path: Path) -> None:
     (folder / "child.pid").write_text(str(left.pid))
     try:
         title = psutil.Process(left.pid).cmdline
-        wait_until(lambda: title()[0].startswith("nginx: master"), "the left-over one")
+        wait_until(lambda: "master" in title(), "the left-over one")
         nginx.start()
         assert left.wait(20) == 0
     finally:
