@@ -1,7 +1,8 @@
 """How soon the directory is right: `python -m benchmarks.directory_delay --ingest nginx`.
 
-Eight publishers at once, each through starts, stops, crashes and stalls; a viewer listens to the
-directory's events, and the time from what happened to what it was told is printed as JSON.
+Publishers at once, eight unless told otherwise, each through starts, stops, crashes and stalls; a
+viewer listens to the directory's events, and the time from what happened to what it was told is
+printed as JSON.
 """
 
 from __future__ import annotations
@@ -106,8 +107,14 @@ def main(
 
         with ThreadPoolExecutor(streams) as pool:
             list(pool.map(live, range(streams)))
+        refused = len(delays.pop("refused", []))
         figures = {kind: summary(found) for kind, found in delays.items()}
-        shown = {"benchmark": "directory_delay", "ingest": ingest, "streams": streams}
+        shown = {
+            "benchmark": "directory_delay",
+            "ingest": ingest,
+            "streams": streams,
+            "refused": refused,
+        }
         typer.echo(json.dumps({**shown, **figures, "control": load.read()}))
 
 
@@ -120,13 +127,17 @@ def one_life(
     delays: dict[str, list[float]],
 ) -> None:
     """From a publisher's start to its end. A start counts from the first segment that can be
-    played, and from the publisher's own start, too."""
+    played, and from the publisher's own start, too. One that comes before the end of the one
+    before it was noticed is refused, and tries again as encoders do."""
     began = time.time()
     publisher = subprocess.Popen(push)
 
     def plays() -> bool:
+        nonlocal began, publisher
         if publisher.poll() is not None:
-            raise RuntimeError(f"{name}: its publisher was refused")
+            delays["refused"].append(time.time() - began)
+            began = time.time()
+            publisher = subprocess.Popen(push)
         return playlist.exists() and playlist.stat().st_mtime > began
 
     try:

@@ -1,6 +1,7 @@
 /* What both pages of a streamer ask of a stream. */
 import { asOperator } from "/web/operator.js";
-import { say } from "/web/site.js";
+import { inLanguage, say } from "/web/site.js";
+import { WORDS } from "/web/words.js";
 
 const VEIL_WAIT_S = 5;
 const KEPT = "veilcast.camera.";
@@ -31,6 +32,14 @@ export function deskOf(one) {
   return at ? `${page}?at=${encodeURIComponent(at)}` : page;
 }
 
+/* Whether a stream runs, and why it is not protected, in words: a reason that has none is as the device
+   names it. */
+export function standing(one) {
+  const run = say(one.run ? `run_${one.run}` : "notNow");
+  if (!one.reason || one.reason === one.run) return run;
+  return `${run} · ${WORDS[inLanguage()][`why_${one.reason}`] ?? one.reason.replaceAll("_", " ")}`;
+}
+
 /* Veil the whole picture; what became of it, in words. */
 export async function veil(one) {
   try {
@@ -48,5 +57,5 @@ export async function arrival(stream) {
   const one = await asOperator(`/v1/streams/${stream}`);
   if (!one.agent_online) return say("testOffline", { agent: one.agent });
   if (one.source_connected) return say("testArrives");
-  return one.run === "waiting" ? say("testWaits") : say("testNot", { why: one.reason ?? one.run ?? say("notNow") });
+  return one.run === "waiting" ? say("testWaits") : say("testNot", { why: standing(one) });
 }

@@ -17,7 +17,7 @@ function pairs(found) {
 function agentItem(one) {
   const standing = one.revoked ? "lost" : one.online ? "online" : "offline";
   const state = make("span", { className: "badge", data: { state: one.online ? "PROTECTED" : "HELD" } }, say(standing));
-  const streams = Object.entries(one.streams).flatMap(([name, state]) => [badge(state), ` ${name} `]);
+  const streams = Object.entries(one.streams).map(([name, state]) => make("span", { className: "stream" }, badge(state), name));
   const rows = [
     [say("streamsOf"), ...(streams.length ? streams : [say("none")])],
     [say("model"), one.model ? `${one.model.name} ${one.model.version}` : say("none")],

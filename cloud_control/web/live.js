@@ -1,7 +1,7 @@
 /* Going live: a stream on one of the operator's agents. Raw video goes to the agent, never here. */
 import { badge, categories, element, make, say, write } from "/web/site.js";
 import { asOperator, mayChange, operate, sure } from "/web/operator.js";
-import { arrival, deskOf, keepCamera, randomKey, veil } from "/web/desk.js";
+import { arrival, deskOf, keepCamera, randomKey, standing, veil } from "/web/desk.js";
 
 const PORTS = { push: "1936", camera: "8889" };
 let made = null; // { id, port, host, key } of the stream made last
@@ -94,7 +94,7 @@ async function end(one) {
 
 function streamItem(one) {
   const head = make("div", { className: "row" }, make("h3", { textContent: one.title }), badge(one.state));
-  const facts = make("p", { className: "quiet", textContent: `${one.agent} · ${one.id} · ${one.run ?? say("notNow")}${one.reason ? ` · ${one.reason}` : ""}` });
+  const facts = make("p", { className: "quiet", textContent: `${one.agent} · ${one.id} · ${standing(one)}` });
   const stop = make("button", { type: "button", className: "danger panic", textContent: say("panic"), data: { panic: one.id } });
   const desk = make("a", { className: "button", href: deskOf(one), textContent: say("desk") });
   const open = make("a", { className: "button", href: `/watch/${one.id}`, textContent: say("open") });

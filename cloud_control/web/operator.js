@@ -7,6 +7,8 @@ const PAUSE_MS = 1500;
 
 let token = sessionStorage.getItem(KEPT);
 let me = null;
+let loading = false;
+let again = false;
 
 export const asOperator = (path, options = {}) => ask(path, { ...options, token });
 export const mayChange = () => RANK[me?.role] >= RANK.operator;
@@ -52,7 +54,6 @@ async function enter(load) {
   element("gate").hidden = true;
   element("inside").hidden = false;
   greet();
-  await guarded(load);
   listen(load);
 }
 
@@ -60,17 +61,26 @@ function greet() {
   write(element("whoami"), say("asWhom", { name: me.name, role: me.role }));
 }
 
+/* One at a time: an older answer must not be shown over a newer one. */
 async function guarded(load) {
-  try {
-    await load();
-    write(element("contact"), "");
-  } catch (problem) {
-    write(element("contact"), problem instanceof Refused ? problem.message : say("noContact"));
+  again = true;
+  if (loading) return;
+  loading = true;
+  while (again) {
+    again = false;
+    try {
+      await load();
+      write(element("contact"), "");
+    } catch (problem) {
+      write(element("contact"), problem instanceof Refused ? problem.message : say("noContact"));
+    }
   }
+  loading = false;
 }
 
-/* EventSource cannot carry a token, so the lines are read by hand; what they say is asked anew. A page
-   that is left hangs up, as browsers have few connections; one that is come back to goes on. */
+/* EventSource cannot carry a token, so the lines are read by hand; what they say is asked anew. First the
+   line, then what is there: what happens in between is told. A page that is left hangs up, as browsers
+   have few connections; one that is come back to goes on. */
 async function listen(load) {
   let line;
   addEventListener("pagehide", () => line.abort());
@@ -79,6 +89,7 @@ async function listen(load) {
     try {
       const answer = await fetch("/v1/events", { headers: { Authorization: `Bearer ${token}` }, signal: line.signal });
       if (!answer.ok) throw new Refused(answer.status, answer.statusText);
+      guarded(load);
       const lines = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let due = 0;
       for (let piece = await lines.read(); !piece.done; piece = await lines.read()) {
@@ -87,9 +98,11 @@ async function listen(load) {
         }
       }
     } catch {
-      if (!line.signal.aborted) write(element("contact"), say("noContact"));
+      if (!line.signal.aborted) {
+        await guarded(load);
+        write(element("contact"), say("noContact"));
+      }
     }
     await new Promise((resolve) => { setTimeout(resolve, 2 * PAUSE_MS); });
-    await guarded(load);
   }
 }

@@ -1,7 +1,7 @@
 /* One stream's desk: its camera, its figures, its panic button, what it hides. */
 import { ask, badge, element, make, say, write } from "/web/site.js";
 import { asOperator, mayChange, operate, sure } from "/web/operator.js";
-import { arrival, deskOf, keepCamera, keptCamera, randomKey, takesCamera, takesPush, veil } from "/web/desk.js";
+import { arrival, deskOf, keepCamera, keptCamera, randomKey, standing, takesCamera, takesPush, veil } from "/web/desk.js";
 import { NotSent, send } from "/web/whip.js";
 
 const EVERY_MS = 2000;
@@ -93,7 +93,7 @@ async function load() {
   document.title = `${one.title} – Veilcast`;
   write(element("title"), one.title);
   element("badge").replaceChildren(badge(one.state));
-  write(element("run"), `${one.agent} · ${one.run ?? say("notNow")}${one.reason ? ` · ${one.reason}` : ""}`);
+  write(element("run"), `${one.agent} · ${standing(one)}`);
   element("open").href = `/watch/${id}`;
   showFigures(watching);
   showClasses();

@@ -22,7 +22,7 @@ const en = {
   agents: "Agents", online: "online", offline: "offline", lost: "shut out", noAgents: "No agent has joined yet: make a claim with “veilcast fleet claim”.",
   enrolled: "Agents", onlineCount: "Online", liveCount: "Streams", unverified: "Sent unverified", heldBack: "Wait for consent",
   model: "Model", update: "Update", version: "Software", streamsOf: "Streams", none: "none", applied: "Settings", upToDate: "in force", behind: "on their way",
-  consentNeeded: "{n} loosenings wait for consent on the device", refusedWhy: "refused: {why}",
+  consentNeeded: "Waiting for consent on the device: {n}", refusedWhy: "refused: {why}",
   thresholds: "Thresholds of the fleet",
   thresholdsWhy: "A lower threshold hides more, and sometimes too much. What tightens holds at once. What loosens (a higher threshold, a class switched off) waits on each device until its owner consents there, and ends after a while; no operator can skip that.",
   license_plate: "License plates", id_card: "ID cards", shipping_label: "Shipping labels", hide: "Hide", thresh: "Threshold", own: "model's", save: "Save", told: "{n} agents are told.",
@@ -36,7 +36,7 @@ const en = {
   reachLocal: "on the agent's own machine", reachNet: "elsewhere in my network", port: "Port on the agent", address: "Address of the agent in your network",
   create: "Create stream", created: "The stream is made. Type this into OBS: Settings, Stream, Service “Custom”.", server: "Server", key: "Stream key", copy: "Copy", copied: "Copied",
   keyOnce: "The key is shown now only. It opens your agent, not this server: raw video never goes to the cloud.",
-  myStreams: "Streams", noStreams: "No stream is made yet.", panic: "PANIC: veil", panicWhy: "Veils the whole picture at once. Lifting the veil is done at the device.",
+  myStreams: "Streams", noStreams: "No stream is made yet.", panic: "PANIC: veil", panicWhy: "PANIC veils the whole picture at once. Lifting the veil is done at the device.",
   veiled: "Veiled. Lift it at the device: veilcast consent.", veilSent: "The agent has not answered yet.", veilFailed: "The agent did not veil: {why}",
   end: "End stream", endSure: "End this stream and forget it?", open: "Open", noAgentsOnline: "No agent is online.", notNow: "not running", failedAsk: "It did not work: {why}",
   anywhere: "This control plane has no ingest (--ingest), so a stream needs a sink: use “veilcast fleet stream add”.",
@@ -61,6 +61,8 @@ const en = {
   hideTitle: "What is hidden", hideWhy: "Hiding more holds at once. Hiding less waits until somebody consents at the device (veilcast consent), ends after a while, and shows to viewers.",
   costOn: "Hidden. Costs: now and then something harmless is covered too.", costOff: "Off is asked for: everybody who watches can read {what}, and recordings keep it.",
   hideSure: "Stop hiding: {what}? Everybody who watches could read it. It takes effect only once it is allowed at the device.", hideOff: "Ask the device", hideOnTold: "Asked for. It holds at once.", hideOffTold: "Asked for. Until it is allowed at the device, everything stays hidden.",
+  run_waiting: "waiting for its picture", run_starting: "starting", run_running: "running", run_stopped: "stopped", run_failed: "failed, will be tried again",
+  why_no_look_after_it: "the detector is late", why_no_look_before_it: "before the first look", why_looks_too_far_apart: "the detector looks too seldom",
   heldBackHere: "Held back: still hidden, until it is allowed at the device with “veilcast consent”.",
 };
 
@@ -100,7 +102,7 @@ const ko = {
   reachLocal: "에이전트와 같은 컴퓨터", reachNet: "내 네트워크의 다른 기기", port: "에이전트의 포트", address: "내 네트워크에서 에이전트의 주소",
   create: "방송 만들기", created: "방송을 만들었습니다. OBS의 설정, 방송, 서비스 “사용자 지정”에 다음을 입력하세요.", server: "서버", key: "스트림 키", copy: "복사", copied: "복사됨",
   keyOnce: "키는 지금만 표시됩니다. 이 키는 서버가 아니라 내 에이전트를 엽니다. 원본 영상은 클라우드로 가지 않습니다.",
-  myStreams: "방송 목록", noStreams: "아직 만든 방송이 없습니다.", panic: "긴급: 전체 가리기", panicWhy: "화면 전체를 바로 가립니다. 해제는 기기에서 합니다.",
+  myStreams: "방송 목록", noStreams: "아직 만든 방송이 없습니다.", panic: "긴급: 전체 가리기", panicWhy: "긴급 버튼은 화면 전체를 바로 가립니다. 해제는 기기에서 합니다.",
   veiled: "가렸습니다. 해제는 기기에서 하세요: veilcast consent.", veilSent: "에이전트가 아직 응답하지 않았습니다.", veilFailed: "에이전트가 가리지 못했습니다: {why}",
   end: "방송 끝내기", endSure: "이 방송을 끝내고 지울까요?", open: "열기", noAgentsOnline: "연결된 에이전트가 없습니다.", notNow: "실행 중 아님", failedAsk: "실패했습니다: {why}",
   anywhere: "이 서버에는 수신 서버(--ingest)가 없어 보낼 곳을 정해야 합니다. “veilcast fleet stream add”를 쓰세요.",
@@ -125,6 +127,8 @@ const ko = {
   hideTitle: "가리는 대상", hideWhy: "더 가리는 것은 바로 적용됩니다. 덜 가리는 것은 기기에서 동의할 때까지(veilcast consent) 기다리고, 일정 시간 뒤 끝나며, 시청자에게 표시됩니다.",
   costOn: "가립니다. 대가: 가끔 해롭지 않은 것도 가려집니다.", costOff: "끄기를 요청했습니다. 시청자 모두가 {what}을(를) 읽을 수 있고 녹화에도 남습니다.",
   hideSure: "{what} 가리기를 끌까요? 시청자 모두가 읽을 수 있게 됩니다. 기기에서 허용해야 적용됩니다.", hideOff: "기기에 요청", hideOnTold: "요청했습니다. 바로 적용됩니다.", hideOffTold: "요청했습니다. 기기에서 허용할 때까지 모두 가려집니다.",
+  run_waiting: "영상을 기다리는 중", run_starting: "시작하는 중", run_running: "실행 중", run_stopped: "정지됨", run_failed: "실패, 다시 시도함",
+  why_no_look_after_it: "검사가 늦음", why_no_look_before_it: "첫 검사 전", why_looks_too_far_apart: "검사 간격이 너무 김", why_tracking_failed: "추적 실패", why_worker_died: "작업 중단됨", why_panic: "긴급 가리기", why_veiled: "가림 요청",
   heldBackHere: "보류됨: 기기에서 “veilcast consent”로 허용할 때까지 계속 가립니다.",
 };
 

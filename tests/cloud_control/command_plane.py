@@ -60,6 +60,8 @@ class AgentsBus:
         message = decode(address, payload).message
         if isinstance(message, Command):
             self.asked.append((address.agent, address.name, message))
+        elif isinstance(message, Desired):
+            self.desired[address.agent] = message
         if address.agent in self.silent:
             return
         if isinstance(message, Desired):
@@ -86,7 +88,6 @@ class AgentsBus:
             self._apply(agent, self.desired[agent])
 
     def _apply(self, agent: str, desired: Desired) -> None:
-        self.desired[agent] = desired
         model, update = None, None
         if desired.model and agent in self.failing:
             update = ModelUpdate(

@@ -82,13 +82,13 @@ def _fill(site: Site) -> None:
         ("lost", "?"),
     ):
         site.go_live(name, title, 2)
-    for number in range(2, 9):
-        _enrol(stage, f"van-{number}")
+    for number, group in enumerate(("first",) * 3 + ("second",) * 4, 2):
+        enrol(stage, f"van-{number}", {"group": group})
     stage.bus.silent, stage.bus.failing = {"van-5", "van-6"}, {"van-3"}
     model = WantedModel(name="veil-nano", version="2.0.0", target="veil-nano-2.0.0.tar")
     gate = Gate(soak_seconds=0, max_failed_share=1.0)
     abort = AbortRule(max_failed_share=1.0)
-    waves = (Wave(25.0), Wave(60.0), Wave(100.0))
+    waves = (Wave(labels={"group": "first"}), Wave(labels={"group": "second"}), Wave(100.0))
     stage.plane.rollouts.start("Kim", FLEET, model, Plan(waves=waves, gate=gate, abort=abort))
     for _ in range(3):
         stage.plane.rollouts.tick()
@@ -101,8 +101,8 @@ def _fill(site: Site) -> None:
     stage.bus.say("gate-1", said, Channel.REPORTED)
 
 
-def _enrol(stage: Stage, name: str) -> None:
-    _, token = stage.plane.enrolment.claim("test", FLEET, name, {})
+def enrol(stage: Stage, name: str, labels: dict[str, str]) -> None:
+    _, token = stage.plane.enrolment.claim("test", FLEET, name, labels)
     stage.plane.enrolment.enrol(token, make_request(ec.generate_private_key(ec.SECP256R1())), None)
     stage.bus.join(name)
 
