@@ -65,6 +65,11 @@ def test_no_action_is_a_wildcard(documents: dict[str, dict[str, Any]]) -> None:
             assert not any("*" in action for action in listed(statement["Action"])), address
 
 
+def test_a_policy_is_as_short_as_a_role_takes(documents: dict[str, dict[str, Any]]) -> None:
+    sizes = [len(json.dumps(each, separators=(",", ":"))) for each in documents.values()]
+    assert max(sizes) < 10_240
+
+
 def test_a_resource_is_named_wherever_aws_can_name_one(
     documents: dict[str, dict[str, Any]],
 ) -> None:
