@@ -233,6 +233,17 @@ def requested_key(csr_pem: str) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def certified_key(pem: str) -> ec.EllipticCurvePublicKey:
+    """The key of a device's certificate. Raises CertificateError unless it is an EC P-256 one."""
+    try:
+        key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise CertificateError("The certificate cannot be read.") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != ec.SECP256R1.name:
+        raise CertificateError("A device's certificate needs an EC P-256 key.")
+    return key
+
+
 def device_name(fleet: str, agent: str) -> str:
     """The common name of an agent; raises CertificateError for what cannot be one."""
     name = f"{fleet}/{agent}"

@@ -13,6 +13,7 @@ from cloud_control.domain.access import OperatorToken, Role
 from cloud_control.domain.fleet import Agent, agent_key, version_of
 from cloud_control.plane import Plane
 from cloud_control.service.commands import LIFE_SECONDS
+from cloud_control.service.standings import Standing
 from fleet_contract.fields import Id
 from fleet_contract.protection import Protection
 
@@ -39,7 +40,10 @@ def router(plane: Plane, who: Who) -> APIRouter:
         start = agent_key(plane.fleet, after) if after else ""
         page = plane.documents.agents.page(f"{plane.fleet}/", start, limit)
         rules = plane.documents.rules(plane.fleet).value
-        found = [shown(plane, one.value, version_of(rules, one.value)) for one in page]
+        standings = plane.live.of_many(plane.fleet, [one.value.id for one in page])
+        found = [
+            shown(one.value, version_of(rules, one.value), standings[one.value.id]) for one in page
+        ]
         return {"agents": found, "next": page[-1].value.id if len(page) == limit else None}
 
     @routes.get("/agents/{agent}")
@@ -114,9 +118,8 @@ def _answered(plane: Plane, agent: str, command_id: str, wait: float) -> dict[st
     return {"id": command_id, "agent": agent, "ack": ack}
 
 
-def shown(plane: Plane, agent: Agent, version: int) -> dict[str, Any]:
+def shown(agent: Agent, version: int, standing: Standing) -> dict[str, Any]:
     """One agent in a line of a list."""
-    standing = plane.live.of(agent.fleet, agent.id)
     reported, status = standing.reported, standing.status
     return {
         "id": agent.id,
@@ -152,7 +155,7 @@ def detailed(plane: Plane, agent: Agent, version: int) -> dict[str, Any]:
     standing = plane.live.of(agent.fleet, agent.id)
     rules = plane.documents.rules(agent.fleet).value
     return {
-        **shown(plane, agent, version),
+        **shown(agent, version, standing),
         "enrolled_at": agent.enrolled_at,
         "protection": (agent.protection or rules.protection).model_dump(
             mode="json", exclude_none=True

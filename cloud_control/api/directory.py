@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from cloud_control.api.agents import Page
 from cloud_control.api.events import Follow, follow
 from cloud_control.api.who import address_of
 from cloud_control.domain.categories import ALL, CATEGORIES
+from cloud_control.domain.listing import Listing
 from cloud_control.errors import TooManyRequestsError
 from cloud_control.ingest.hls import hls_router
 from cloud_control.ingest.playlist import NAME
 from cloud_control.service.directory import Directory
+from cloud_control.service.events import Events
 from fleet_contract.fields import Id
 
 MOST_LISTENERS = 2_000
 PLAYER_NAME = 40
 
 
+class Listings(Protocol):
+    """See `Directory`."""
+
+    @property
+    def events(self) -> Events: ...
+    def get(self, stream: str) -> Listing: ...
+    def page(self, after: str, limit: int, category: int, text: str) -> list[Listing]: ...
+    def live_by_category(self) -> Counter[int]: ...
+
+
 def directory_router(
-    directory: Directory,
-    refresh: Callable[[], object] = lambda: None,
-    follow: Follow = follow,
+    directory: Listings, follow: Follow = follow, good_for_s: int = 0
 ) -> APIRouter:
-    """Nothing here needs a token, and nothing tells of agents, sources or keys. refresh: brings the
-    directory up to date, where nobody else does; follow: how events are told."""
-    fresh = Depends(refresh)
-    routes = APIRouter(prefix="/v1", tags=["directory"], dependencies=[fresh])
+    """Nothing here needs a token, and nothing tells of agents, sources or keys. follow: how events
+    are told; good_for_s: how long caches may answer in its place."""
+
+    def cached(response: Response) -> None:
+        if good_for_s:
+            response.headers["Cache-Control"] = f"public, max-age={good_for_s}"
+
+    routes = APIRouter(prefix="/v1", tags=["directory"], dependencies=[Depends(cached)])
     listeners: set[object] = set()
 
     @routes.get("/directory")

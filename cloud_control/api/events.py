@@ -70,9 +70,10 @@ async def follow(events: Events, after: int) -> AsyncIterator[str]:
 
 
 async def polled(_events: Events, _after: int) -> AsyncIterator[str]:
-    """For servers that cannot hold an answer open: it ends at once, and says each time that events
-    may be missing and when to come back. Whoever follows asks anew then."""
-    yield f"retry: {POLL_MS}\n\nevent: missed\ndata: {{}}\n\n"
+    """For servers that cannot hold an answer open: it ends at once. Whoever follows is told how
+    often to ask anew, and that events are missing."""
+    yield f'retry: {POLL_MS}\n\nevent: poll\ndata: {{"ms":{POLL_MS}}}\n\n'
+    yield "event: missed\ndata: {}\n\n"
 
 
 def _line(event: Event) -> str:

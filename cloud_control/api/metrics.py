@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from cloud_control.api.who import Who
 from cloud_control.domain.access import OperatorToken, Role
 from cloud_control.plane import Plane
+from cloud_control.service.standings import Standing
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -37,12 +38,11 @@ class _Fleet(Collector):
 
     def collect(self) -> Iterator[Metric]:
         live = self._plane.live
-        agents = [
-            one for one in self._plane.documents.agents.every(f"{self._plane.fleet}/")
-            if not one.revoked
-        ]  # fmt: skip
-        standings = [live.of(one.fleet, one.id) for one in agents]
-        yield GaugeMetricFamily("veilcast_agents", "Enrolled agents", len(agents))
+        fleet, standings = self._plane.fleet, list[Standing]()
+        for page in self._plane.documents.agents.pages(f"{fleet}/"):
+            found = live.of_many(fleet, [one.id for one in page])
+            standings += [found[one.id] for one in page if not one.revoked]
+        yield GaugeMetricFamily("veilcast_agents", "Enrolled agents", len(standings))
         online = sum(one.online for one in standings)
         yield GaugeMetricFamily("veilcast_agents_online", "Connected agents", online)
         yield GaugeMetricFamily(

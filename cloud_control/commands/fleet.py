@@ -133,6 +133,11 @@ def logs(
 
 def _follow(to: Remote, agent: str | None, after: str | None) -> None:
     for news in to.api.events(after):
+        if news.kind == "poll":
+            raise ApiError(
+                "this control plane runs as functions, which tell no events: see `veilcast fleet "
+                "watch` for how agents stand, and `veilcast fleet audit` for who changed what"
+            )
         if agent not in (None, news.data.get("agent")):
             continue
         if to.as_json:

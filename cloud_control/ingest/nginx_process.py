@@ -130,7 +130,9 @@ class NginxProcess:
             process = psutil.Process(int(self._pid_file.read_text()))
             if any(str(self._folder / "nginx.conf") in word for word in process.cmdline()):
                 process.terminate()
-                process.wait(STOP_SECONDS)
+                with contextlib.suppress(psutil.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
+                os.killpg(process.pid, signal.SIGKILL)  # it led a session of its own
 
     @property
     def _pid_file(self) -> Path:

@@ -7,7 +7,6 @@ service, not here; and there are no thumbnails, since nothing here sees pictures
 from __future__ import annotations
 
 import json
-import time
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +22,10 @@ from cloud_control.api.directory import directory_router
 from cloud_control.api.events import polled
 from cloud_control.api.pages import pages_router
 from cloud_control.ingest.hooks import OUT, hooks_router
-from cloud_control.lambdas.plane import HOOK_SECRET, LOOK_AGAIN_S, Parts, parts
+from cloud_control.lambdas.plane import HOOK_SECRET, Parts, parts
 
+GOOD_FOR_S = 2
+"""How long a web cache in front may answer questions about the directory: every viewer asks."""
 MQTT_PORT = 8883
 RELAY = f"rtmp://127.0.0.1:1935/{OUT}"
 """Where the ingest's nginx finds its own second application."""
@@ -48,7 +49,7 @@ def application(found: Parts) -> FastAPI:
         plane,
         reach,
         uploads,
-        directory_router(found.directory, _Refresh(found), polled),
+        directory_router(found.directory, polled, GOOD_FOR_S),
         pages_router(playback),
         *_hooks(found),
         follow=polled,
@@ -70,18 +71,6 @@ def _hooks(found: Parts) -> list[APIRouter]:
         return []
     secret = found.secrets().read(HOOK_SECRET).get("secret")
     return [hooks_router(found.publishers, secret, RELAY)] if secret else []
-
-
-class _Refresh:
-    """Refreshes the directory, but not for each of many requests at once."""
-
-    def __init__(self, found: Parts) -> None:
-        self._found, self._at = found, float("-inf")
-
-    def __call__(self) -> None:
-        if time.monotonic() - self._at > LOOK_AGAIN_S:
-            self._at = time.monotonic()
-            self._found.refresh()
 
 
 def _broker(endpoint: str) -> tuple[str, int]:

@@ -26,4 +26,4 @@ def handler(event: dict[str, Any], _context: Any) -> None:
         return
     at = datetime.fromisoformat(str(event["time"])).timestamp()
     for kind in KINDS.get(str(detail.get("event_name")), ()):
-        found.flows.tell(Event(kind, name.removeprefix(prefix), at))
+        found.tell(Event(kind, name.removeprefix(prefix), at))

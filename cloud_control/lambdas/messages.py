@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from cloud_control.domain.fleet import agent_key
 from cloud_control.lambdas.plane import Parts, parts
 from fleet_contract.codec import decode
 from fleet_contract.errors import ContractError
@@ -33,6 +34,7 @@ def handler(event: dict[str, Any], _context: Any) -> None:
         fleet, _, agent = str(event.get("clientId", "")).partition(".")
         if fleet == found.plane.fleet and agent:
             found.plane.live.lost(fleet, agent, int(event.get("timestamp", 0)))
+            _show(found, Address(Kind.STATUS, fleet, agent))
 
 
 def _message(found: Parts, topic: str, encoded: str) -> None:
@@ -47,6 +49,17 @@ def _message(found: Parts, topic: str, encoded: str) -> None:
     if address.kind is Kind.TELEMETRY:
         _measure(address, payload)
     found.plane.live.take(address, payload)
+    _show(found, address)
+
+
+def _show(found: Parts, address: Address) -> None:
+    """In the directory; also what was no news, since an invocation before may have broken off."""
+    if address.kind is Kind.STREAM_STATE:
+        found.directory.look(address.name)
+    elif address.kind is Kind.STATUS:
+        held = found.plane.documents.agents.get(agent_key(address.fleet, address.agent))
+        for stream in held.value.streams if held else ():
+            found.directory.look(stream)
 
 
 def _measure(address: Address, payload: bytes) -> None:

@@ -18,38 +18,34 @@ from cloud_control.adapters.aws.models import BucketFiles
 from cloud_control.adapters.aws.secrets import Secrets
 from cloud_control.adapters.aws.store import DynamoStore
 from cloud_control.errors import NotFoundError
+from cloud_control.ingest.port import Event, OnEvent
 from cloud_control.lambdas.settings import AwsSettings, settings
 from cloud_control.plane import Plane, assemble
 from cloud_control.service.admission import Admission
-from cloud_control.service.directory import Directory
 from cloud_control.service.flows import StoredFlows
 from cloud_control.service.memory import LIVES, in_store
+from cloud_control.service.stored_directory import StoredDirectory
 from cloud_control.service.stored_publishers import StoredPublishers
 from cloud_control.tuf.repository import ModelRepository, RepositoryKeys
 
 ONLINE_KEYS = "models-online"
 """The secret with the keys that keep the model repository fresh: texts in PEM by any name."""
 HOOK_SECRET = "ingest-hook"
-LOOK_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """ivs: the ingest, where that is IVS; publishers: who an ingest of one's own has let in; flows:
-    what either told."""
+    """ivs: the ingest, where that is IVS; publishers: who an ingest of one's own has let in; tell:
+    what either saw; flows: what they told so far."""
 
     settings: AwsSettings
     store: DynamoStore
     plane: Plane
     flows: StoredFlows
-    directory: Directory
+    directory: StoredDirectory
     ivs: IvsEntrance | None
     publishers: StoredPublishers
-
-    def refresh(self) -> None:
-        """Bring the directory up to date."""
-        self.directory.take(self.flows.all())
-        self.directory.look()
+    tell: OnEvent
 
     def secrets(self) -> Secrets:
         return Secrets(clients.secrets(), self.settings.secrets)
@@ -92,13 +88,38 @@ def put_together(told: AwsSettings) -> Parts:
         except NotFoundError:
             return ""
 
-    directory = Directory(told.fleet, plane.documents.streams, plane.live, now_ms, playback)
     flows = StoredFlows(store, told.fleet)
+    directory = StoredDirectory(
+        store, told.fleet, plane.documents.streams, plane.live, flows, now_ms, playback
+    )
+
+    def tell(event: Event) -> None:
+        flows.tell(event)
+        directory.look(event.stream)
+
     admission = Admission(told.fleet, plane.streams, plane.documents)
     publishers = StoredPublishers(
-        store, told.fleet, admission.may_publish, admission.voucher, flows.tell, now_ms
+        store, told.fleet, admission.may_publish, admission.voucher, tell, now_ms
     )
-    return Parts(told, store, plane, flows, directory, ivs, publishers)
+    plane.events.listen(_Changes(plane, directory))
+    return Parts(told, store, plane, flows, directory, ivs, publishers, tell)
+
+
+class _Changes:
+    """Shows in the directory what is changed of streams by the API."""
+
+    KINDS = frozenset({"stream_changed", "stream_removed"})
+
+    def __init__(self, plane: Plane, directory: StoredDirectory) -> None:
+        self._plane, self._directory = plane, directory
+        self._seen = plane.events.newest
+
+    def __call__(self) -> None:
+        found, _ = self._plane.events.after(self._seen)
+        for event in found:
+            self._seen = event.number
+            if event.kind in self.KINDS:
+                self._directory.look(str(event.data["id"]))
 
 
 def signers(secrets: Secrets) -> list[CryptoSigner]:

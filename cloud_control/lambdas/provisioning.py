@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from cloud_control.errors import RequestError
+from cloud_control.errors import CertificateError, RequestError
 from cloud_control.lambdas.plane import parts
 
 log = structlog.get_logger()
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     token, wished = str(asked.get("Claim", "")), str(asked.get("Agent", "")) or None
     try:
         agent = parts().plane.enrolment.admit(token, str(event.get("certificatePem", "")), wished)
-    except RequestError as problem:
+    except (RequestError, CertificateError) as problem:
         log.warning("a device was not provisioned", why=str(problem))
         return {"allowProvisioning": False}
     return {"allowProvisioning": True, "parameterOverrides": {"Agent": agent.id}}

@@ -13,6 +13,8 @@ from cloud_control.lambdas.plane import Parts, parts
 from cloud_control.service.directory import REMEMBERED_MS
 
 REFRESH_EVERY = timedelta(hours=12)
+HEAL_EVERY = 10
+"""Minutes between two looks at all streams, whatever was heard of them."""
 
 log = structlog.get_logger()
 
@@ -29,7 +31,7 @@ def handler(_event: dict[str, Any], _context: Any) -> dict[str, list[str]]:
         "models": lambda: refresh(found),
         "channels": lambda: _sweep(found),
         "publishers": found.publishers.sweep,
-        "flows": lambda: found.flows.forget(plane.clock() - REMEMBERED_MS),
+        "directory": lambda: _tidy(found),
     }
     return {"failed": [name for name, work in works.items() if not _done(name, work)]}
 
@@ -57,6 +59,13 @@ def _sweep(found: Parts) -> None:
         fleet = found.plane.fleet
         known = {stream.id for stream in found.plane.documents.streams.every(f"{fleet}/")}
         found.ivs.sweep(known)
+
+
+def _tidy(found: Parts) -> None:
+    for stream in found.flows.forget(found.plane.clock() - REMEMBERED_MS):
+        found.directory.look(stream)
+    if found.plane.clock() // 60_000 % HEAL_EVERY == 0:
+        found.directory.look_at_all()
 
 
 def _done(name: str, work: Callable[[], object]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from cloud_control.domain.categories import ALL
@@ -57,14 +57,6 @@ class Directory:
         """What the ingest saw; `look` makes it known."""
         with self._lock:
             self._flows[event.stream] = self._flows.get(event.stream, Flow()).after(event)
-
-    def take(self, flows: Mapping[str, Flow]) -> None:
-        """All that an ingest told so far, where somebody else was told; `look` makes it known."""
-        with self._lock:
-            gone = self._flows.keys() - flows.keys()
-            self._flows = dict(flows)
-            for stream in gone:
-                self._shown.pop(stream, None)
 
     def seen(self, stream: str, *player: str) -> None:
         """A player asked for a stream's playlist; counted if it is listed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import structlog
 
@@ -17,7 +18,7 @@ from cloud_control.domain.fleet import (
 )
 from cloud_control.errors import BrokerError
 from cloud_control.ports import Bus, Clock, Put, Store
-from cloud_control.service.live import Live
+from cloud_control.service.live import Live, Standing
 from cloud_control.service.records import Held, Shelf, retried
 from fleet_contract.codec import encode
 from fleet_contract.topics import Address, Kind
@@ -111,8 +112,7 @@ class Documents:
         are offline: the broker may have lost what it retained), and go on from an agent's own
         number where the store's is behind (it was restored from a backup, say)."""
         rules = self.rules(fleet).value
-        for agent in self.agents.every(f"{fleet}/"):
-            standing = self._live.of(fleet, agent.id)
+        for agent, standing in self._standings(fleet):
             if not (everyone or standing.online):
                 continue
             applied = standing.reported.applied if standing.reported else 0
@@ -120,6 +120,11 @@ class Documents:
                 retried(lambda agent=agent, applied=applied: self._go_on(agent, applied))  # type: ignore[misc]
             elif applied < version_of(rules, agent):
                 self.publish(fleet, agent.id)
+
+    def _standings(self, fleet: str) -> Iterator[tuple[Agent, Standing]]:
+        for page in self.agents.pages(f"{fleet}/"):
+            found = self._live.of_many(fleet, [agent.id for agent in page])
+            yield from ((agent, found[agent.id]) for agent in page)
 
     def _go_on(self, agent: Agent, applied: int) -> None:
         held = self.agents.need(agent.key)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cloud_control.domain.access import Claim, digest_of, new_secret
 from cloud_control.domain.fleet import Agent, Certificate, Labels, agent_key
 from cloud_control.errors import ConflictError, NotFoundError, TakenError, UnauthorizedError
+from cloud_control.pki import certified_key
 from cloud_control.ports import Certifier, Clock, Store
 from cloud_control.service.audit import Audit
 from cloud_control.service.documents import Documents
@@ -102,6 +103,7 @@ class Enrolment:
     def admit(self, token: str, pem: str, wished: str | None) -> Agent:
         """Spend a claim for a device that has its certificate already, from the same authority.
         Raises like `enrol`."""
+        certified_key(pem)
         return self._enrol(token, wished, lambda *_: pem)
 
     def _enrol(self, token: str, wished: str | None, certify: Callable[[str, str], str]) -> Agent:

@@ -44,14 +44,21 @@ class StoredFlows:
 
         retried(work)
 
-    def all(self) -> dict[str, Flow]:
-        return {held.key.partition("/")[2]: _read(held.value) for held in self._held()}
+    def of(self, stream: str) -> Flow | None:
+        held = self._shelf.get(f"{self._fleet}/{stream}")
+        return _read(held.value) if held else None
 
-    def forget(self, before_ms: int) -> None:
-        """Those that were over before then."""
+    def all(self) -> dict[str, Flow]:
+        return {_stream(held): _read(held.value) for held in self._held()}
+
+    def forget(self, before_ms: int) -> list[str]:
+        """Those that were over before then; their streams are returned."""
+        gone = []
         for held in self._held():
             if held.value.over and held.value.changed < before_ms:
                 self._store.commit([self._shelf.delete(held.key, held.revision)])
+                gone.append(_stream(held))
+        return gone
 
     def _held(self) -> list[Held[_Flow]]:
         found: list[Held[_Flow]] = []
@@ -60,6 +67,10 @@ class StoredFlows:
             found += page
             after = page[-1].key
         return found
+
+
+def _stream(held: Held[_Flow]) -> str:
+    return held.key.partition("/")[2]
 
 
 def _read(kept: _Flow) -> Flow:

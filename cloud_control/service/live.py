@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cloud_control.ports import Clock
@@ -51,6 +51,10 @@ class Live:
     def of(self, fleet: str, agent: str) -> Standing:
         """A copy of how an agent stands; an empty one if it never said anything."""
         return self._standings.of(fleet, agent)
+
+    def of_many(self, fleet: str, agents: Sequence[str]) -> dict[str, Standing]:
+        """Of agents that are neighbours by name."""
+        return self._standings.of_many(fleet, agents)
 
     def forget(self, fleet: str, agent: str) -> None:
         self._standings.forget(fleet, agent)

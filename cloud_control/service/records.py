@@ -50,10 +50,14 @@ class Shelf(Generic[T]):
 
     def every(self, prefix: str = "") -> Iterator[T]:
         """All values whose keys begin with `prefix`, by key."""
+        for page in self.pages(prefix):
+            yield from page
+
+    def pages(self, prefix: str = "") -> Iterator[list[T]]:
+        """The same, some hundred at a time."""
         after = ""
         while found := self._store.list(self.kind, prefix, after, PAGE):
-            for record in found:
-                yield self._read(record).value
+            yield [self._read(record).value for record in found]
             after = found[-1].key
 
     def put(self, key: str, value: T, revision: int = 0) -> Put:

@@ -18,7 +18,7 @@ from cloud_control.service.audit import Audit
 from cloud_control.service.commands import Commands
 from cloud_control.service.documents import Documents
 from cloud_control.service.events import Events
-from cloud_control.service.live import Live
+from cloud_control.service.live import Live, Standing
 from cloud_control.service.records import Held, Shelf, retried
 from fleet_contract.commands import MAX_LIFE_MS
 from fleet_contract.fields import Id, Millis
@@ -62,12 +62,14 @@ class Rollouts:
         self._store, self._documents, self._commands = store, documents, commands
         self._audit, self._live, self._events, self._clock = audit, live, events, clock
         self._shelf = Shelf(store, "rollout", FleetRollout)
+        self._turns = Shelf(store, "rollout_turn", str)
         self._lock = threading.Lock()
         self._sent_back: dict[str, int] = {}
 
     def start(self, who: str, fleet: str, model: WantedModel, plan: Plan) -> FleetRollout:
         """Begin one; the first agents are told at once. Raises TakenError while another runs."""
         with self._lock:
+            turn = self._turns.get(fleet)  # first: of two processes that begin one, one is refused
             for other in self._shelf.every(f"{fleet}/"):
                 if not other.rollout.ended:
                     raise TakenError(f"rollout {other.rollout.id} is {other.rollout.status}")
@@ -79,6 +81,7 @@ class Rollouts:
             self._store.commit(
                 [
                     self._shelf.put(made.key, made),
+                    self._turns.put(fleet, made.rollout.id, turn.revision if turn else 0),
                     self._audit.entry(
                         who, "rollout.start", made.key, None, model.model_dump(mode="json")
                     ),
@@ -219,26 +222,15 @@ class Rollouts:
 
     def _views(self, fleet: str) -> list[AgentView]:
         rules = self._documents.rules(fleet).value
-        return [
-            self._view(agent, version_of(rules, agent))
-            for agent in self._documents.agents.every(f"{fleet}/")
-            if not agent.revoked
-        ]
-
-    def _view(self, agent: Agent, version: int) -> AgentView:
-        standing = self._live.of(agent.fleet, agent.id)
-        reported = standing.reported
-        return AgentView(
-            id=agent.id,
-            labels=agent.labels,
-            online=standing.online,
-            informed=reported is not None and reported.applied >= version,
-            former=agent.model,
-            running=reported.model if reported else None,
-            update=reported.update if reported else None,
-            unverified=standing.unverified,
-            veiled_share=standing.veiled_share,
-        )
+        views = []
+        for page in self._documents.agents.pages(f"{fleet}/"):
+            found = self._live.of_many(fleet, [agent.id for agent in page])
+            views += [
+                _view(agent, version_of(rules, agent), found[agent.id])
+                for agent in page
+                if not agent.revoked
+            ]
+        return views
 
 
 def summary(kept: FleetRollout) -> dict[str, object]:
@@ -271,3 +263,18 @@ def _whole_step(rollout: Rollout) -> Step:
     if rollout.status == "aborted":
         return Step(rollout, back=rollout.told)
     return Step(rollout, forward=tuple(told.agent for told in rollout.told))
+
+
+def _view(agent: Agent, version: int, standing: Standing) -> AgentView:
+    reported = standing.reported
+    return AgentView(
+        id=agent.id,
+        labels=agent.labels,
+        online=standing.online,
+        informed=reported is not None and reported.applied >= version,
+        former=agent.model,
+        running=reported.model if reported else None,
+        update=reported.update if reported else None,
+        unverified=standing.unverified,
+        veiled_share=standing.veiled_share,
+    )

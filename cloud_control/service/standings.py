@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fleet_contract.fields import Message
@@ -51,12 +52,10 @@ class Standing:
         return state if state is not None and self.current(state) else None
 
     def copied(self) -> Standing:
-        return replace(
-            self,
-            streams=dict(self.streams),
-            stream_heard_at=dict(self.stream_heard_at),
-            bare_at=dict(self.bare_at),
-        )
+        return Standing(
+            self.status, self.status_heard_at, self.reported, self.telemetry, dict(self.streams),
+            dict(self.stream_heard_at), dict(self.bare_at), self.heard_at, self.veiled_share,
+        )  # fmt: skip
 
 
 class Standings(Protocol):
@@ -64,6 +63,9 @@ class Standings(Protocol):
 
     def of(self, fleet: str, agent: str) -> Standing:
         """A copy; an empty one if the agent never said anything."""
+
+    def of_many(self, fleet: str, agents: Sequence[str]) -> dict[str, Standing]:
+        """Of agents that are neighbours by name, more cheaply than one by one."""
 
     def note(self, address: Address, message: Message, now_ms: int) -> bool:
         """Take in a message; whether it was news."""
@@ -85,6 +87,9 @@ class MemoryStandings:
         with self._lock:
             there = self._standings.get((fleet, agent))
             return there.copied() if there else Standing()
+
+    def of_many(self, fleet: str, agents: Sequence[str]) -> dict[str, Standing]:
+        return {agent: self.of(fleet, agent) for agent in agents}
 
     def note(self, address: Address, message: Message, now_ms: int) -> bool:
         with self._lock:

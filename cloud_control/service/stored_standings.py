@@ -5,7 +5,7 @@ One document a topic, as the broker retains it: messages of one agent rarely mee
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from fleet_contract.reported import Reported
 from fleet_contract.status import Status, overrules
 from fleet_contract.stream_state import StreamState
 from fleet_contract.telemetry import Telemetry
-from fleet_contract.topics import Address, Kind, parse_topic
+from fleet_contract.topics import ROOT, Address, Kind, parse_topic
 
 KIND = "_standing"
 REORDERED_MS = 10_000
@@ -48,8 +48,21 @@ class StoredStandings:
     def of(self, fleet: str, agent: str) -> Standing:
         standing = Standing()
         for held in self._notes(fleet, agent):
-            _add(standing, parse_topic(f"veilcast/v1/{held.key}"), held.value)
+            _add(standing, parse_topic(f"{ROOT}/{held.key}"), held.value)
         return standing
+
+    def of_many(self, fleet: str, agents: Sequence[str]) -> dict[str, Standing]:
+        found = {agent: Standing() for agent in agents}
+        places = sorted(f"{fleet}/{agent}/" for agent in agents)
+        page = self._shelf.page(f"{fleet}/", places[0], PAGE) if places else []
+        while page:
+            for held in page:
+                agent = held.key.split("/", 2)[1]
+                if agent in found:
+                    _add(found[agent], parse_topic(f"{ROOT}/{held.key}"), held.value)
+            over = page[-1].key > places[-1] and not page[-1].key.startswith(places[-1])
+            page = [] if over else self._shelf.page(f"{fleet}/", page[-1].key, PAGE)
+        return found
 
     def note(self, address: Address, message: Message, now_ms: int) -> bool:
         def after(before: Note | None) -> Note | None:
@@ -97,7 +110,7 @@ class StoredStandings:
 
     def _change(self, address: Address, after: Callable[[Note | None], Note | None]) -> bool:
         """Whether there was anything to change."""
-        key = str(address).removeprefix("veilcast/v1/")
+        key = str(address).removeprefix(f"{ROOT}/")
 
         def work() -> bool:
             held = self._shelf.get(key)

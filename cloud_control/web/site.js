@@ -85,7 +85,7 @@ export async function ask(path, { method = "GET", body, token } = {}) {
    few connections. */
 export function followDirectory({ begin, news, lost }) {
   const waiting = new Set();
-  let events;
+  let events, polls;
   const load = async () => {
     const since = [];
     waiting.add(since);
@@ -98,6 +98,10 @@ export function followDirectory({ begin, news, lost }) {
     events.onopen = load;
     events.onerror = lost;
     events.addEventListener("missed", load);
+    events.addEventListener("poll", (event) => {
+      events.close();
+      polls = setInterval(load, JSON.parse(event.data).ms);
+    });
     for (const kind of ["added", "changed", "ended"]) {
       events.addEventListener(kind, (event) => {
         const one = JSON.parse(event.data);
@@ -107,7 +111,7 @@ export function followDirectory({ begin, news, lost }) {
     }
   };
   open();
-  addEventListener("pagehide", () => events.close());
+  addEventListener("pagehide", () => { events.close(); clearInterval(polls); });
   addEventListener("pageshow", (event) => { if (event.persisted) open(); });
   return load;
 }

@@ -6,18 +6,14 @@ locals {
   ivs_arn     = "arn:${local.place.partition}:ivs:${local.place.region}:${local.place.account}"
   secrets_arn = "arn:${local.place.partition}:secretsmanager:${local.place.region}:${local.place.account}:secret:${local.secrets}"
 
-  secret_names = toset(["ingest-hook", "tuf-snapshot", "tuf-timestamp"])
-
-  own_channel = { StringEquals = { "aws:ResourceTag/veilcast:fleet" = var.fleet } }
+  secret_names = toset(["ingest-hook", "models-online"])
 
   may = {
+    # Transactions are allowed by what they are made of.
     use_table = {
-      Sid    = "Table"
-      Effect = "Allow"
-      Action = [
-        "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem",
-        "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
-      ]
+      Sid      = "Table"
+      Effect   = "Allow"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = module.state.arn
     }
     tell_devices = {
@@ -27,17 +23,6 @@ locals {
       Resource = [
         "${local.iot_arn}:topic/veilcast/v1/${var.fleet}/*/desired",
         "${local.iot_arn}:topic/veilcast/v1/${var.fleet}/*/cmd/*",
-      ]
-    }
-    # Topics of a device that is gone are cleared, whoever wrote them.
-    clear_topics = {
-      Sid    = "ClearTopics"
-      Effect = "Allow"
-      Action = ["iot:Publish", "iot:RetainPublish"]
-      Resource = [
-        "${local.iot_arn}:topic/veilcast/v1/${var.fleet}/*/status",
-        "${local.iot_arn}:topic/veilcast/v1/${var.fleet}/*/reported",
-        "${local.iot_arn}:topic/veilcast/v1/${var.fleet}/*/streams/*/state",
       ]
     }
     certify = {
@@ -52,10 +37,17 @@ locals {
       Sid    = "Certificates"
       Effect = "Allow"
       Action = [
-        "iot:AttachThingPrincipal", "iot:DeleteCertificate", "iot:DescribeCertificate", "iot:DetachThingPrincipal",
+        "iot:AttachThingPrincipal", "iot:DescribeCertificate", "iot:DetachThingPrincipal",
         "iot:ListPrincipalThings", "iot:UpdateCertificate",
       ]
       Resource = "${local.iot_arn}:cert/*"
+    }
+    see_policies = {
+      # AWS knows no resource here.
+      Sid      = "SeePolicies"
+      Effect   = "Allow"
+      Action   = "iot:ListAttachedPolicies"
+      Resource = "*"
     }
     attach_policy = {
       # Judged by what a policy is attached to; AWS has no way to name the policy.
@@ -64,12 +56,13 @@ locals {
       Action   = ["iot:AttachPolicy", "iot:DetachPolicy"]
       Resource = "${local.iot_arn}:cert/*"
     }
-    keep_things = {
+    make_things = {
       Sid      = "Things"
       Effect   = "Allow"
-      Action   = ["iot:CreateThing", "iot:DeleteThing", "iot:DescribeThing", "iot:ListThingPrincipals", "iot:UpdateThing"]
+      Action   = "iot:CreateThing"
       Resource = "${local.iot_arn}:thing/${var.fleet}:*"
     }
+    # Without it S3 says of what is not there that it is forbidden.
     list_models = {
       Sid      = "ListModels"
       Effect   = "Allow"
@@ -82,35 +75,34 @@ locals {
       Action   = "s3:GetObject"
       Resource = "${module.models.bucket_arn}/*"
     }
-    publish_models = {
-      Sid      = "PublishModels"
-      Effect   = "Allow"
-      Action   = ["s3:DeleteObject", "s3:PutObject"]
-      Resource = "${module.models.bucket_arn}/*"
-    }
+    # New models are published by people with rights of their own, see docs/aws.md.
     renew_models = {
       Sid      = "RenewModels"
       Effect   = "Allow"
       Action   = "s3:PutObject"
       Resource = "${module.models.bucket_arn}/metadata/*"
     }
+    tidy_models = {
+      Sid      = "TidyModels"
+      Effect   = "Allow"
+      Action   = "s3:DeleteObject"
+      Resource = "${module.models.bucket_arn}/targets/*"
+    }
     list_uploads = {
       Sid      = "ListUploads"
       Effect   = "Allow"
-      Action   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+      Action   = "s3:ListBucket"
       Resource = module.uploads.bucket_arn
     }
-    keep_uploads = {
-      # Pre-signed addresses carry the rights of whoever signs: a device gets one object of these.
-      Sid    = "Uploads"
-      Effect = "Allow"
-      Action = [
-        "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
-      ]
+    # A pre-signed address carries the rights of whoever signs: a device gets one object of these.
+    take_uploads = {
+      Sid      = "Uploads"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
       Resource = "${module.uploads.bucket_arn}/${var.fleet}/*"
     }
+    # Channels get their ids from AWS; the tag says whose they are.
     make_channels = {
-      # Channels get their ids from AWS; the tag says whose they are.
       Sid       = "MakeChannels"
       Effect    = "Allow"
       Action    = ["ivs:CreateChannel", "ivs:CreateStreamKey", "ivs:TagResource"]
@@ -118,60 +110,61 @@ locals {
       Condition = { StringEquals = { "aws:RequestTag/veilcast:fleet" = var.fleet } }
     }
     keep_channels = {
-      Sid    = "Channels"
-      Effect = "Allow"
-      Action = [
-        "ivs:DeleteChannel", "ivs:DeleteStreamKey", "ivs:GetChannel", "ivs:GetStream", "ivs:GetStreamKey",
-        "ivs:ListStreamKeys", "ivs:StopStream",
-      ]
-      Resource  = ["${local.ivs_arn}:channel/*", "${local.ivs_arn}:stream-key/*"]
-      Condition = local.own_channel
-    }
-    see_channels = {
-      Sid       = "SeeChannels"
+      Sid       = "Channels"
       Effect    = "Allow"
-      Action    = ["ivs:GetChannel", "ivs:GetStream"]
+      Action    = ["ivs:DeleteChannel", "ivs:ListStreamKeys", "ivs:StopStream"]
       Resource  = "${local.ivs_arn}:channel/*"
-      Condition = local.own_channel
+      Condition = { StringEquals = { "aws:ResourceTag/veilcast:fleet" = var.fleet } }
     }
+    # The key that IVS makes with a channel has no tag.
+    keep_keys = {
+      Sid      = "StreamKeys"
+      Effect   = "Allow"
+      Action   = ["ivs:DeleteChannel", "ivs:DeleteStreamKey", "ivs:ListStreamKeys"]
+      Resource = "${local.ivs_arn}:stream-key/*"
+    }
+    # A list is of all: tags cannot narrow it.
     list_channels = {
-      # A list is of all: tags cannot narrow it.
       Sid      = "ListChannels"
       Effect   = "Allow"
-      Action   = ["ivs:ListChannels", "ivs:ListStreams"]
+      Action   = "ivs:ListChannels"
       Resource = "${local.ivs_arn}:channel/*"
     }
     read_secrets = {
       Sid      = "Secrets"
       Effect   = "Allow"
       Action   = "secretsmanager:GetSecretValue"
-      Resource = "${local.secrets_arn}/*"
+      Resource = [for name in local.secret_names : "${local.secrets_arn}/${name}-*"]
     }
   }
 
-  on_ivs = var.ingest == "ivs"
+  ivs = var.ingest == "ivs" ? ["keep_channels", "keep_keys", "list_channels"] : []
 
-  access = {
+  access_names = {
     http = concat(
       [
-        local.may.use_table, local.may.tell_devices, local.may.clear_topics, local.may.certify,
-        local.may.keep_certificates, local.may.attach_policy, local.may.keep_things, local.may.list_models,
-        local.may.read_models, local.may.publish_models, local.may.list_uploads, local.may.keep_uploads,
-        local.may.read_secrets,
+        "use_table", "tell_devices", "certify", "keep_certificates", "see_policies", "attach_policy", "make_things",
+        "list_models", "read_models", "list_uploads", "take_uploads", "read_secrets",
       ],
-      [for each in [local.may.make_channels, local.may.keep_channels, local.may.list_channels] : each if local.on_ivs],
+      var.ingest == "ivs" ? ["make_channels"] : [],
+      local.ivs,
     )
-    messages = [local.may.use_table, local.may.tell_devices, local.send_failed]
+    messages = ["use_table"]
     schedule = concat(
       [
-        local.may.use_table, local.may.tell_devices, local.may.clear_topics, local.may.keep_certificates,
-        local.may.attach_policy, local.may.list_models, local.may.read_models, local.may.renew_models, local.may.read_secrets,
+        "use_table", "tell_devices", "keep_certificates", "see_policies", "attach_policy", "list_models", "read_models",
+        "renew_models", "tidy_models", "read_secrets",
       ],
-      [for each in [local.may.keep_channels, local.may.list_channels] : each if local.on_ivs],
+      local.ivs,
     )
-    provisioning = [local.may.use_table]
-    ivs          = concat([local.may.use_table], [for each in [local.may.see_channels] : each if local.on_ivs])
+    provisioning = ["use_table", "tell_devices"]
+    ivs          = ["use_table"]
   }
+
+  access = { for function, names in local.access_names : function => concat(
+    [for name in names : local.may[name]],
+    function == "messages" ? [local.send_failed] : [],
+  ) }
 
   # Lambda itself puts what failed into the queue, with the function's role.
   send_failed = {

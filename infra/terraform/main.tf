@@ -139,7 +139,7 @@ module "ingest_ivs" {
 module "ingest_self_hosted" {
   source                 = "./modules/ingest-self-hosted"
   count                  = local.self_hosted ? 1 : 0
-  name                   = substr(local.name, 0, 25)
+  name                   = local.name
   place                  = local.place
   image                  = var.ingest_image
   repository             = "${local.name}-ingest"

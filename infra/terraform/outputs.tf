@@ -37,3 +37,11 @@ output "alarms_topic" {
   description = "Where alarms are told."
   value       = module.observability.topic_arn
 }
+
+output "shell" {
+  description = "The same for a shell: eval \"$(terraform output -raw shell)\"."
+  value = join("\n", [
+    for name, value in merge(module.functions.environment, { VEILCAST_CONTROL = local.url, AWS_REGION = var.region }) :
+    "export ${name}='${value}'"
+  ])
+}

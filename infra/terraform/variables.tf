@@ -30,6 +30,10 @@ variable "ingest" {
     error_message = "A self-hosted ingest needs ingest_image, see docs/aws.md."
   }
   validation {
+    condition     = var.ingest != "self-hosted" || length(var.fleet) <= 16
+    error_message = "With a self-hosted ingest the fleet's id has up to 16 characters: load balancers have short names."
+  }
+  validation {
     condition     = var.ingest != "ivs" || contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1"], var.region)
     error_message = "Amazon IVS is not in this region: choose another, or another ingest."
   }

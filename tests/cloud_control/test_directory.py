@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from cloud_control.pki import Authority
 from cloud_control.plane import Plane, assemble
 from cloud_control.service.admission import Admission
 from cloud_control.service.directory import BEHIND_MS, REMEMBERED_MS, Directory
+from cloud_control.service.memory import Memory
 from cloud_control.service.streams import StreamRequest
 from fleet_contract.endpoint import Endpoint
 from fleet_contract.status import Status
@@ -42,16 +44,30 @@ class Stage:
         self.thumbnails: dict[str, str] = {}
         self.bus = AgentsBus()
         certifier = LocalCertifier(authority, lambda: None, lambda _: None)
+        self.store = MemoryStore()
         self.plane: Plane = assemble(
             FLEET,
-            MemoryStore(),
+            self.store,
             self.bus,
             certifier,
             lambda: self.now_ms,
             "rtmp://ingest:1935/live",
+            self.memory(),
         )
         self.bus.subscribe(self.plane.live.take)
-        self.directory = Directory(
+        self.directory = self.made()
+        self.admission = Admission(FLEET, self.plane.streams, self.plane.documents)
+        _, token = self.plane.enrolment.claim("test", FLEET, "gate-1", {})
+        self.plane.enrolment.enrol(
+            token, make_request(ec.generate_private_key(ec.SECP256R1())), None
+        )
+        self.bus.join("gate-1")
+
+    def memory(self) -> Memory | None:
+        return None
+
+    def made(self) -> Any:
+        return Directory(
             FLEET,
             self.plane.documents.streams,
             self.plane.live,
@@ -59,12 +75,6 @@ class Stage:
             hls_path,
             self.thumbnails.get,
         )
-        self.admission = Admission(FLEET, self.plane.streams, self.plane.documents)
-        _, token = self.plane.enrolment.claim("test", FLEET, "gate-1", {})
-        self.plane.enrolment.enrol(
-            token, make_request(ec.generate_private_key(ec.SECP256R1())), None
-        )
-        self.bus.join("gate-1")
 
     def add(self, name: str, title: str = "A walk", category: int = 4) -> str:
         """A stream that its agent runs at once; its key is returned."""

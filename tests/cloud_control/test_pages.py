@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import av
@@ -19,6 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from cloud_control.api.app import Reach, create_app
 from cloud_control.api.directory import directory_router, playback_router
+from cloud_control.api.events import Follow, follow, polled
 from cloud_control.api.pages import PAGES, pages_router
 from cloud_control.api.thumbnails import thumbnails_router
 from cloud_control.domain.access import Role
@@ -125,17 +127,26 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def site(authority: Authority, tmp_path: Path, browser: webdriver.Chrome) -> Iterator[Site]:
+    with visited(authority, tmp_path, browser, follow) as found:
+        yield found
+
+
+@contextmanager
+def visited(
+    authority: Authority, tmp_path: Path, browser: webdriver.Chrome, told: Follow
+) -> Iterator[Site]:
     stage = Stage(authority)
     stills = Stills(tmp_path / "hls", stage.directory.live_states)
     public = (
-        directory_router(stage.directory),
+        directory_router(stage.directory, told),
         playback_router(stage.directory, tmp_path / "hls"),
         thumbnails_router(stage.directory, stills),
         pages_router(),
     )
     reach = Reach(("localhost", 8883), "", dict, None, "http://localhost")
     with ExitStack() as web:
-        url = web.enter_context(serving(create_app(stage.plane, reach, None, *public)))
+        app = create_app(stage.plane, reach, None, *public, follow=told)
+        url = web.enter_context(serving(app))
         browser.get("about:blank")
         browser.get_log("browser")
         yield Site(stage, stills, web, url, browser)
@@ -154,6 +165,30 @@ def test_a_stream_appears_changes_its_badge_and_goes(site: Site) -> None:
     site.tell("walk", Kind.PUBLISH_DONE)
     site.until(lambda: site.all(".card") == [])
     assert site.complaints() == []
+
+
+def test_where_events_are_polled_the_badge_stands_between_two_looks(
+    authority: Authority, tmp_path: Path, browser: webdriver.Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud_control.api.events.POLL_MS", 700)
+    with visited(authority, tmp_path, browser, polled) as site:
+        site.go_live("walk", "Along the Han river")
+        site.open("/watch/walk")
+        site.until(lambda: site["state"].text == "Protected")
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            assert site["state"].text == "Protected"
+        site.stage.says("walk", state="HELD", reason="panic")
+        site.until(lambda: site["state"].text != "Protected")
+        site.stage.says("walk")
+        site.until(lambda: site["state"].text == "Protected")
+        assert site.complaints() == []
+        site.enter("/fleet")
+        site.until(lambda: "gate-1" in site["agents"].text)
+        site.open("/watch/walk")
+        site.until(lambda: site["state"].text == "Protected")
+        site.web.close()
+        site.until(lambda: site["state"].text == "Not confirmed")
 
 
 def test_categories_search_and_korean(site: Site) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from cloud_control.domain.rollout_plan import Plan, Wave
+from cloud_control.plane import Plane, assemble
 from cloud_control.ports import Put
+from cloud_control.service.memory import in_store
+from cloud_control.service.standings import Standing
 from fleet_contract.reported import Reported
 from fleet_contract.status import Status
 from fleet_contract.topics import Address, Kind
+from fleet_contract.wanted_model import WantedModel
 from tests.cloud_control.stand_in import FLEET, StandIn
 
 NEW = {"name": "veil-nano", "version": "1.2.0", "target": "veil-nano/1.2.0/veil-nano.json"}
@@ -131,3 +137,50 @@ def test_paused_resumed_and_aborted_by_hand(place: StandIn) -> None:
     assert place.asks("POST", f"/v1/rollouts/{rollout}/resume").status_code == 409
     done = [one["action"] for one in place.asks("GET", "/v1/audit").json()["entries"]]
     assert done[-3:] == ["rollout.paused", "rollout.running", "rollout.aborted"]
+
+
+class Rival:
+    """Another process on the same store, which does something between a look at all rollouts and
+    the commit that follows."""
+
+    def __init__(self, place: StandIn, does: Callable[[Plane], object]) -> None:
+        self._list, self._store, self._does = place.store.list, place.store, does
+        bus, certifier = place.bus, place.certifier
+        self.plane = assemble(FLEET, place.store, bus, certifier, place.now_ms, None,
+                              in_store(place.store))  # fmt: skip
+
+    def list(self, kind: str, *more: Any) -> Any:
+        found = self._list(kind, *more)
+        if kind == "rollout":
+            self._store.list = self._list  # type: ignore[method-assign]
+            self._does(self.plane)
+        return found
+
+
+def test_of_two_processes_that_begin_a_rollout_one_is_refused(place: StandIn) -> None:
+    model, plan = WantedModel.model_validate(NEW), Plan(waves=(Wave(100.0),))
+    rival = Rival(place, lambda plane: plane.rollouts.start("rival", FLEET, model, plan))
+    place.store.list = rival.list  # type: ignore[method-assign]
+    assert place.asks("POST", "/v1/rollouts", json={"model": NEW, "plan": PLAN}).status_code == 409
+    shown = place.asks("GET", "/v1/rollouts").json()["rollouts"]
+    assert [one["status"] for one in shown] == ["running"]
+
+
+def test_two_processes_that_advance_a_rollout_advance_it_once(place: StandIn) -> None:
+    rollout = started(place)
+    for agent in ("van-1", "van-2"):
+        says(place, agent, NEW["version"])
+    rival, live = Rival(place, lambda _: None).plane, place.plane.live
+    stand = live.of_many
+    rival.live.of_many = stand  # type: ignore[method-assign]
+
+    def overtaken(fleet: str, agents: Sequence[str]) -> dict[str, Standing]:
+        live.of_many = stand  # type: ignore[method-assign]
+        rival.rollouts.tick()
+        return stand(fleet, agents)
+
+    live.of_many = overtaken  # type: ignore[method-assign]
+    place.plane.rollouts.tick()
+    assert place.plane.rollouts.get(FLEET, rollout).rollout.status == "finished"
+    actions = [one["action"] for one in place.asks("GET", "/v1/audit?limit=500").json()["entries"]]
+    assert actions.count("rollout.finished") == 1

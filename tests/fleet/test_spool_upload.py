@@ -17,8 +17,8 @@ import pytest
 from fastapi import FastAPI, Header, HTTPException
 
 from cloud_control.api.problems import explain
-from cloud_control.api.uploads import uploads_router
-from cloud_control.service.uploads import Uploads
+from cloud_control.api.uploads import tickets_router, uploads_router
+from cloud_control.service.uploads import Tickets, Uploads
 from edge_agent.errors import UploadError
 from edge_agent.fleet.details import Broker, Details
 from edge_agent.fleet.home import Home
@@ -43,7 +43,7 @@ class Van:
     agent: str
 
 
-def control_plane(uploads: Uploads, key: bytes) -> FastAPI:
+def control_plane(uploads: Uploads | Tickets, key: bytes) -> FastAPI:
     """The door alone, for the one device whose key this is."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -64,7 +64,10 @@ def control_plane(uploads: Uploads, key: bytes) -> FastAPI:
 
     app = FastAPI()
     explain(app)
-    app.include_router(uploads_router(uploads, device))
+    if isinstance(uploads, Uploads):
+        app.include_router(uploads_router(uploads, device))
+    else:
+        app.include_router(tickets_router(uploads, device))
     return app
 
 
@@ -178,7 +181,7 @@ SERVE = """
 import sys
 from pathlib import Path
 import uvicorn
-from cloud_control.service.uploads import Uploads
+from cloud_control.service.uploads import Tickets, Uploads
 from tests.fleet.test_spool_upload import control_plane
 uploads = Uploads(Path(sys.argv[1]), reserve=0)
 app = control_plane(uploads, Path(sys.argv[2]).read_bytes())

@@ -9,7 +9,7 @@ from typing import Any
 
 from paho.mqtt.client import topic_matches_sub
 
-ARN = "arn:aws:iot:eu-central-1:123456789012"
+ARN = "arn:aws:iot:eu-west-1:123456789012"
 _VARIABLE = re.compile(r"\$\{(iot:Connection\.Thing\.[A-Za-z]+(?:\[\w+\])?)\}")
 
 

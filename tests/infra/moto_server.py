@@ -27,7 +27,7 @@ def aws() -> Iterator[str]:
             _wait(endpoint, server)
             yield endpoint
         finally:
-            server.terminate()
+            server.kill()
 
 
 def _wait(endpoint: str, server: subprocess.Popen[bytes]) -> None:
@@ -41,11 +41,18 @@ def _wait(endpoint: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def _main() -> None:
+    from moto.core.config import default_user_config
     from moto.iot.responses import IoTResponse
+    from moto.s3.models import FakeDeleteMarker
     from moto.server import main
 
     # moto fails when asked for tags of IoT's parts, and Terraform's provider asks again and again.
     IoTResponse.list_tags_for_resource = lambda _: '{"tags": []}'
+    # It stumbles over marks of deletion when all versions of an object are deleted.
+    FakeDeleteMarker.dispose = lambda *_, **__: None
+    default_user_config["iot"] = {
+        "use_valid_cert": True
+    }  # its id is its fingerprint, as in IoT Core
     main(["-p", sys.argv[1]])
 
 

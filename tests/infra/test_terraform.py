@@ -11,6 +11,7 @@ import pytest
 from tests.infra import terraform as tf
 from tests.infra.terraform import SOURCE, Terraform
 
+pytestmark = pytest.mark.timeout(300)
 MODULES = sorted(path.name for path in (SOURCE / "modules").iterdir())
 
 
@@ -22,7 +23,6 @@ def test_the_root_and_all_its_modules_are_valid(terraform: Terraform) -> None:
     assert "Success!" in terraform.run("validate").stdout
 
 
-@pytest.mark.timeout(240)
 def test_every_run_of_the_modules_tests_passes(terraform: Terraform, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     done = terraform.run("test", f"-junit-xml={report}", check=False)

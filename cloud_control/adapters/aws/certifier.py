@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient
 
 SERVICE = "IoT Core"
-GONE = "ResourceNotFoundException"
+GONE, THERE = "ResourceNotFoundException", "ResourceAlreadyExistsException"
 
 
 class IotCertifier:
@@ -35,9 +35,7 @@ class IotCertifier:
                 certificateSigningRequest=csr_pem, setAsActive=False
             )
             # In this order, so that a certificate is good for nothing before it is somebody's.
-            self._client.create_thing(
-                thingName=thing, attributePayload={"attributes": {"fleet": fleet, "agent": agent}}
-            )
+            self._make_thing(thing, fleet, agent)
             self._client.attach_thing_principal(
                 thingName=thing,
                 principal=made["certificateArn"],
@@ -46,6 +44,14 @@ class IotCertifier:
             self._client.attach_policy(policyName=self._policy, target=made["certificateArn"])
             self._client.update_certificate(certificateId=made["certificateId"], newStatus="ACTIVE")
         return made["certificatePem"]
+
+    def _make_thing(self, thing: str, fleet: str, agent: str) -> None:
+        told = {"fleet": fleet, "agent": agent}
+        try:
+            self._client.create_thing(thingName=thing, attributePayload={"attributes": told})
+        except ClientError as problem:
+            if code_of(problem) != THERE:  # of a device that was provisioned: it has a type besides
+                raise
 
     def revoke(self, pem: str) -> None:
         """A connection that uses it is closed by IoT Core within minutes; what it may do ends with

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 LAST = "\U0010ffff"  # sorts behind every key
 SERVICE = "DynamoDB"
 BATCH = 25
+PACKED_FROM = 100_000
 FILLING = ("_filling", "now")
 
 CHANGED = "ConditionalCheckFailed"
@@ -101,19 +103,16 @@ class DynamoStore:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def fill(self, records: Iterable[Record]) -> None:
-        """What an interrupted one has left is marked, and removed by the next."""
-        if self.get(*FILLING) is not None:
-            self._clear()
-        elif next(self.every(), None) is not None:
-            raise not_empty(f"the table {self._table}")
-        else:
+        """One that broke off is marked, and goes on with the same documents; others are refused."""
+        wanted = {(record.kind, record.key): record for record in records}
+        marked = self.get(*FILLING)
+        for there in self.every():
+            if marked is None or wanted.get((there.kind, there.key)) != there:
+                raise not_empty(f"the table {self._table}")
+        if marked is None:
             self.commit([Put(*FILLING, "{}", 0)])
-        self._write({"PutRequest": {"Item": _item(record)}} for record in records)
+        self._write({"PutRequest": {"Item": _item(record)}} for record in wanted.values())
         self.commit([Delete(*FILLING, 1)])
-
-    def _clear(self) -> None:
-        found = tuple(self.every())
-        self._write({"DeleteRequest": {"Key": _place(record)}} for record in found)
 
     def _write(self, requests: Iterable[dict[str, Any]]) -> None:
         """A batch may be done in part: what is left is asked for again, at a growing distance."""
@@ -168,9 +167,9 @@ class DynamoStore:
             }
         if isinstance(change, Delete):
             return {"Delete": {"TableName": self._table, "Key": place, **condition}}
-        item = {
+        item: dict[str, Any] = {
             **place,
-            "value": {"S": change.value},
+            **_told(change.value),
             "revision": {"N": str(change.expected + 1)},
         }
         if change.kind in self._lives:
@@ -189,11 +188,20 @@ def _place(record: Record) -> dict[str, Any]:
 
 
 def _item(record: Record) -> dict[str, Any]:
-    told = {"value": {"S": record.value}, "revision": {"N": str(record.revision)}}
-    return {**_place(record), **told}
+    revision = {"revision": {"N": str(record.revision)}}
+    return {**_place(record), **_told(record.value), **revision}
+
+
+def _told(value: str) -> dict[str, Any]:
+    """DynamoDB keeps 400 KB; a rollout that remembers thousands of agents is longer than that, and
+    says much the same of each."""
+    content = value.encode()
+    if len(content) < PACKED_FROM:
+        return {"value": {"S": value}}
+    return {"packed": {"B": zlib.compress(content)}}
 
 
 def _record(item: Mapping[str, Any]) -> Record:
-    return Record(
-        item["kind"]["S"], item["key"]["S"], item["value"]["S"], int(item["revision"]["N"])
-    )
+    packed = item.get("packed")
+    value = zlib.decompress(packed["B"]).decode() if packed else item["value"]["S"]
+    return Record(item["kind"]["S"], item["key"]["S"], value, int(item["revision"]["N"]))

@@ -32,6 +32,22 @@ run "a_device_gets_one_policy_and_a_kind" {
   }
 }
 
+run "the_longest_names_fit_a_policy" {
+  command = plan
+  module {
+    source = "./modules/fleet"
+  }
+  variables {
+    name  = "veilcast-abcdefghijklmnopqrstuvwx"
+    fleet = "abcdefghijklmnopqrstuvwx"
+    place = { partition = "aws-us-gov", region = "ap-northeast-1", account = "111122223333" }
+  }
+  assert {
+    condition     = length(aws_iot_policy.device.policy) <= 2048
+    error_message = "IoT takes 2,048 characters"
+  }
+}
+
 run "a_claim_only_asks_for_a_certificate" {
   command = plan
   module {
@@ -39,7 +55,7 @@ run "a_claim_only_asks_for_a_certificate" {
   }
   assert {
     condition = alltrue(flatten([for s in jsondecode(aws_iot_policy.claim.policy).Statement : [
-      for r in flatten([s.Resource]) : can(regex(":(client/acme\\.claim-|(topic|topicfilter)/\\$aws/(certificates/create-from-csr|provisioning-templates/veilcast-acme-devices/provision)/)", r))
+      for r in flatten([s.Resource]) : can(regex(":(client/acme\\.claim-|(topic|topicfilter)/\\$aws/(certificates/create-from-csr|provisioning-templates/veilcast-acme/provision)/)", r))
     ]]))
     error_message = "a claim may do something else"
   }
@@ -63,7 +79,7 @@ run "the_template_asks_the_hook_and_sets_both_attributes" {
     error_message = "another policy"
   }
   assert {
-    condition     = aws_lambda_permission.hook.source_arn == "arn:aws:iot:eu-central-1:111122223333:provisioningtemplate/veilcast-acme-devices"
+    condition     = aws_lambda_permission.hook.source_arn == "arn:aws:iot:eu-central-1:111122223333:provisioningtemplate/veilcast-acme"
     error_message = "others may call the hook"
   }
 }

@@ -34,6 +34,10 @@ run "a_fleet_on_ivs" {
     error_message = "the functions are told something else"
   }
   assert {
+    condition     = strcontains(output.shell, "export VEILCAST_CONTROL='https://example.cloudfront.net'") && strcontains(output.shell, "export VEILCAST_AWS_TABLE='veilcast-acme'")
+    error_message = "the shell is told something else"
+  }
+  assert {
     condition     = length(module.ingest_ivs) == 1 && length(module.ingest_self_hosted) == 0 && length(module.pages) == 1
     error_message = "other parts"
   }
@@ -74,7 +78,7 @@ run "a_fleet_with_an_ingest_of_its_own" {
     error_message = "keys stay for a while"
   }
   assert {
-    condition     = !anytrue([for s in local.access.http : startswith(flatten([s.Action])[0], "ivs:")])
+    condition     = !anytrue([for s in concat(local.access.http, local.access.schedule) : startswith(flatten([s.Action])[0], "ivs:")])
     error_message = "rights that are not needed"
   }
 }
@@ -83,10 +87,17 @@ run "the_root_refuses_nonsense" {
   command = plan
   variables {
     fleet       = "Acme!"
-    ingest      = "webrtc"
     concurrency = { video = 1 }
   }
-  expect_failures = [var.fleet, var.ingest, var.concurrency]
+  expect_failures = [var.fleet, var.concurrency]
+}
+
+run "an_ingest_that_is_none_is_refused" {
+  command = plan
+  variables {
+    ingest = "webrtc"
+  }
+  expect_failures = [var.ingest]
 }
 
 run "ivs_is_refused_where_it_is_not" {
@@ -101,6 +112,16 @@ run "an_ingest_of_ones_own_needs_an_image" {
   command = plan
   variables {
     ingest = "self-hosted"
+  }
+  expect_failures = [var.ingest]
+}
+
+run "an_ingest_of_ones_own_needs_a_short_name" {
+  command = plan
+  variables {
+    fleet        = "a-fleet-of-17-cha"
+    ingest       = "self-hosted"
+    ingest_image = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/i:1"
   }
   expect_failures = [var.ingest]
 }

@@ -105,7 +105,7 @@ run "the_self_hosted_ingest_takes_a_network_and_a_certificate" {
     error_message = "nginx asks somebody else"
   }
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets[0].valueFrom == var.hook_secret_arn
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets[0].valueFrom == "${var.hook_secret_arn}:secret::"
     error_message = "the secret stands in the definition"
   }
 }
@@ -136,8 +136,12 @@ run "pages_keep_only_what_is_the_same_for_all" {
     error_message = "answers about people are kept"
   }
   assert {
-    condition     = [for b in aws_cloudfront_distribution.this.ordered_cache_behavior : b.path_pattern] == ["*.js", "*.css", "*.svg"]
+    condition     = [for b in aws_cloudfront_distribution.this.ordered_cache_behavior : b.path_pattern] == ["*.js", "*.css", "*.svg", "/v1/directory*", "/v1/categories"]
     error_message = "other files are kept"
+  }
+  assert {
+    condition     = aws_cloudfront_cache_policy.listings.max_ttl <= 5 && one(one(aws_cloudfront_cache_policy.listings.parameters_in_cache_key_and_forwarded_to_origin).query_strings_config).query_string_behavior == "all"
+    error_message = "listings grow old, or one is shown for another"
   }
 }
 

@@ -21,14 +21,6 @@ from tests.cloud_control.brokers import HOST, free_port, wait_until
 REGION = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
-SERVER = """\
-import sys
-from moto.core.config import default_user_config
-from moto.server import main
-default_user_config["iot"] = {"use_valid_cert": True}  # its id is its fingerprint, as in IoT Core
-main(sys.argv[1:])
-"""
-
 
 @dataclass(frozen=True)
 class Cloud:
@@ -84,7 +76,7 @@ class Cloud:
 def running_moto() -> Iterator[Cloud]:
     port = free_port()
     with subprocess.Popen(
-        [sys.executable, "-c", SERVER, "-H", HOST, "-p", str(port)],
+        [sys.executable, "-m", "tests.cloud_control.aws.serve_moto", str(port)],
         env={**os.environ, **CREDENTIALS},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -11,11 +11,14 @@ from unittest import mock
 import pytest
 from typer.testing import CliRunner, Result
 
-from cloud_control.cli import control, models
+from cloud_control.cli import control, fleet, models
+from cloud_control.errors import ApiError
+from cloud_control.lambdas import http
 from cloud_control.lambdas.plane import HOOK_SECRET
 from tests.cloud_control.aws.account import FLEET, Account, opened
 from tests.cloud_control.aws.front import Front
 from tests.cloud_control.aws.test_functions import add, enrol
+from tests.cloud_control.serving import serving
 from tests.cloud_control.tuf_models import write_model
 
 
@@ -105,3 +108,17 @@ def test_a_fleet_does_not_move_into_another(account: Account, tmp_path: Path) ->
     done = run("import", tmp_path / "file", "--data", tmp_path / "zoo")
     assert done.exit_code == 2
     assert "not of the fleet zoo" in done.output
+
+
+def test_an_operator_asks_the_functions_as_any_control_plane(account: Account) -> None:
+    enrol(account, "van-1")
+    with (
+        serving(http.application(account.parts)) as url,
+        mock.patch.dict(os.environ, {"VEILCAST_TOKEN": account.token}),
+    ):
+        to = ["--control", url]
+        listed = CliRunner().invoke(fleet, ["list", *to, "--json"])
+        assert json.loads(listed.output)["id"] == "van-1"
+        logs = CliRunner().invoke(fleet, ["logs", *to])
+        assert logs.exit_code == ApiError.exit_code
+        assert "veilcast fleet watch" in " ".join(logs.output.split())

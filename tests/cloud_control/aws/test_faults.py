@@ -16,14 +16,16 @@ from cloud_control.adapters.aws import store as module
 from cloud_control.adapters.aws.bus import IotBus
 from cloud_control.adapters.aws.calls import CONFIG
 from cloud_control.adapters.aws.store import DynamoStore
-from cloud_control.errors import BrokerError, CloudError, ConflictError
+from cloud_control.errors import BrokerError, CloudError, ConflictError, DataFolderError
 from cloud_control.ports import Delete, Put, Record
 from fleet_contract.topics import Address, Kind
 from tests.cloud_control.aws.front import Answer, Call, Front, fault
 
 WRITE, READ, QUERY, BATCH = "TransactWriteItems", "GetItem", "Query", "BatchWriteItem"
-FEW = CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=0.5))
-"""As patient as in earnest, but for the waiting."""
+FEW = CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 2}))
+"""As in earnest, but sooner at its end."""
+HASTY = FEW.merge(Config(read_timeout=1.0))
+SLOW_S = 1.5
 
 
 @dataclass
@@ -34,6 +36,11 @@ class Bench:
     table: str
     store: DynamoStore
     straight: DynamoStore
+
+    @property
+    def hasty(self) -> DynamoStore:
+        """Waits for no answer longer than a second."""
+        return DynamoStore(self.front.cloud.client("dynamodb", config=HASTY), self.table)
 
     def asked(self, action: str) -> list[Call]:
         return [call for call in self.front.calls if call.action == action]
@@ -167,7 +174,7 @@ def lost(count: int, behind: Callable[[Call], Answer | None], how: str) -> Any:
         if next(left, None) is None:
             return found
         if how == "timeout":
-            time.sleep(0.8)
+            time.sleep(SLOW_S)
         return fault(500, "InternalServerError")
 
     return rule
@@ -177,19 +184,19 @@ class TestLostAnswers:
     @pytest.mark.parametrize("how", ["error", "timeout"])
     def test_a_change_whose_answer_was_lost_is_done_once(self, bench: Bench, how: str) -> None:
         bench.front.rules.append(lost(1, Remembers(), how))
-        bench.store.commit([Put("agent", "a", "1", 0)])
+        bench.hasty.commit([Put("agent", "a", "1", 0)])
         assert bench.straight.get("agent", "a") == Record("agent", "a", "1", 1)
         bench.store.commit([Delete("agent", "a", 1)])
         assert bench.straight.get("agent", "a") is None
 
     def test_a_table_that_never_answers_is_an_error(self, bench: Bench) -> None:
         def silent(_: Call) -> Answer:
-            time.sleep(0.8)
+            time.sleep(SLOW_S)
             return fault(500, "InternalServerError")
 
         bench.front.rules.append(silent)
         with pytest.raises(CloudError, match="does not answer: ReadTimeoutError"):
-            bench.store.get("agent", "a")
+            bench.hasty.get("agent", "a")
 
     def test_a_place_where_nobody_answers_is_an_error(self, bench: Bench) -> None:
         from tests.cloud_control.aws.moto_server import Cloud
@@ -260,7 +267,7 @@ class TestBatches:
         bench.store.fill(self.RECORDS)
         assert sorted(bench.straight.every(), key=lambda one: one.key) == list(self.RECORDS)
 
-    def test_an_import_that_broke_off_begins_anew(
+    def test_an_import_that_broke_off_goes_on_and_no_other_takes_its_place(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.02)
@@ -275,9 +282,12 @@ class TestBatches:
             bench.store.fill(self.RECORDS)
         assert len(list(bench.straight.every())) == 25
         bench.front.rules.clear()
-        fewer = self.RECORDS[30:]
-        bench.store.fill(fewer)
-        assert sorted(bench.straight.every(), key=lambda one: one.key) == list(fewer)
+        with pytest.raises(DataFolderError, match="empty"):
+            bench.store.fill(self.RECORDS[30:])
+        bench.store.fill(self.RECORDS)
+        assert sorted(bench.straight.every(), key=lambda one: one.key) == list(self.RECORDS)
+        with pytest.raises(DataFolderError, match="empty"):
+            bench.store.fill(self.RECORDS)  # it is done
 
 
 STALE = ["ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException"]

@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cloud_control.pki import Authority
 from fleet_contract.ack import Ack
 from fleet_contract.reported import Reported
 from fleet_contract.status import Status
@@ -202,6 +203,14 @@ def test_events_are_polled(account: Account) -> None:
         assert "event: missed" in answer["body"]
 
 
+def test_a_cache_in_front_may_answer_for_the_directory_and_nothing_else(account: Account) -> None:
+    told = account.ask("GET", "/v1/directory", token="")
+    assert told["headers"]["cache-control"] == "public, max-age=2"
+    events = account.ask("GET", "/v1/directory/events", token="")
+    assert events["headers"]["cache-control"] == "no-store"
+    assert "cache-control" not in account.ask("GET", "/v1/agents")["headers"]
+
+
 def test_pages_may_play_what_ivs_serves(account: Account) -> None:
     answer = account.ask("GET", "/", token="")
     assert answer["statusCode"] == 200
@@ -242,28 +251,44 @@ def test_the_timestamp_is_renewed_by_the_key_in_secrets_manager(account: Account
 
 
 class TestProvisioning:
-    def pem(self, account: Account) -> str:
+    @pytest.fixture
+    def pem(self, tmp_path: Path) -> str:
+        """As IoT Core makes it of a device's request, of which moto takes another key."""
+        authority = Authority(tmp_path / "ca")
+        authority.create()
         csr = make_request(ec.generate_private_key(ec.SECP256R1()))
-        made = account.front.cloud.client("iot").create_certificate_from_csr(
-            certificateSigningRequest=csr
-        )
-        return str(made["certificatePem"])
+        return authority.certify(csr, FLEET, "somebody")
 
-    def test_who_has_a_claim_comes_in_once(self, account: Account) -> None:
+    def test_who_has_a_claim_comes_in_once(self, account: Account, pem: str) -> None:
         claim = account.json("POST", "/v1/claims", {"agent": "van-9"})["token"]
         asked = {"Claim": claim, "Agent": "van-9"}
-        told = account.provision(parameters=asked, certificatePem=self.pem(account))
+        told = account.provision(parameters=asked, certificatePem=pem)
         assert told == {"allowProvisioning": True, "parameterOverrides": {"Agent": "van-9"}}
         assert account.json("GET", "/v1/agents/van-9")["enrolled_at"]
         assert account.desired("van-9")["streams"] == []
-        again = account.provision(parameters=asked, certificatePem=self.pem(account))
+        again = account.provision(parameters=asked, certificatePem=pem)
         assert again == {"allowProvisioning": False}
 
     @pytest.mark.parametrize("asked", [{}, {"Claim": "vcc_wrong", "Agent": "van-9"}])
-    def test_nobody_else_does(self, account: Account, asked: dict[str, str]) -> None:
-        told = account.provision(parameters=asked, certificatePem=self.pem(account))
+    def test_nobody_else_does(self, account: Account, pem: str, asked: dict[str, str]) -> None:
+        told = account.provision(parameters=asked, certificatePem=pem)
         assert told == {"allowProvisioning": False}
         assert account.ask("GET", "/v1/agents/van-9")["statusCode"] == 404
+
+    @pytest.mark.parametrize("made", ["", "rsa"])
+    def test_a_certificate_that_could_sign_nothing_is_refused(
+        self, account: Account, made: str
+    ) -> None:
+        claim = account.json("POST", "/v1/claims", {"agent": "van-9"})["token"]
+        if made:
+            csr = make_request(ec.generate_private_key(ec.SECP256R1()))
+            client = account.front.cloud.client("iot")
+            made = client.create_certificate_from_csr(certificateSigningRequest=csr)[
+                "certificatePem"
+            ]
+        told = account.provision(parameters={"Claim": claim, "Agent": "van-9"}, certificatePem=made)
+        assert told == {"allowProvisioning": False}
+        assert not account.json("GET", "/v1/claims")["claims"][0]["used_by"]
 
 
 def test_a_function_that_is_told_too_little_says_what_is_missing(

@@ -71,30 +71,40 @@ def iot(cloud: Cloud) -> Any:
 
 class TestCertifier:
     def test_a_certificate_is_one_agents(self, iot: Any) -> None:
-        pem = IotCertifier(iot, POLICY).certify(request(), "acme", "van-1")
-        thing = iot.describe_thing(thingName="acme:van-1")
-        assert thing["attributes"] == {"fleet": "acme", "agent": "van-1"}
-        (arn,) = iot.list_thing_principals(thingName="acme:van-1")["principals"]
+        pem = IotCertifier(iot, POLICY).certify(request(), "acme", "box-1")
+        thing = iot.describe_thing(thingName="acme:box-1")
+        assert thing["attributes"] == {"fleet": "acme", "agent": "box-1"}
+        (arn,) = iot.list_thing_principals(thingName="acme:box-1")["principals"]
         found = iot.describe_certificate(certificateId=arn.rpartition("/")[2])
         assert found["certificateDescription"]["certificatePem"] == pem
         assert found["certificateDescription"]["status"] == "ACTIVE"
         policies = iot.list_attached_policies(target=arn)["policies"]
         assert [one["policyName"] for one in policies] == [POLICY]
 
+    def test_a_thing_that_is_there_is_taken_as_it_is(self, iot: Any, front: Front) -> None:
+        """IoT Core says so if it differs, by its type say; moto's server would replace it."""
+        iot.create_thing(thingName="acme:box-6")
+        there = fault(409, "ResourceAlreadyExistsException")
+        front.rules.append(
+            lambda call: there if call.path.startswith("/things/") and call.body else None
+        )
+        IotCertifier(front.cloud.client("iot"), POLICY).certify(request(), "acme", "box-6")
+        assert len(iot.list_thing_principals(thingName="acme:box-6")["principals"]) == 1
+
     def test_it_is_made_the_things_own_whatever_client_id_it_uses(
         self, iot: Any, front: Front
     ) -> None:
-        IotCertifier(front.cloud.client("iot"), POLICY).certify(request(), "acme", "van-2")
-        assert iot.describe_thing(thingName="acme:van-2")
+        IotCertifier(front.cloud.client("iot"), POLICY).certify(request(), "acme", "box-2")
+        assert iot.describe_thing(thingName="acme:box-2")
         attached = [one for one in front.calls if one.path.endswith("/principals")]
         assert [one.query["thingPrincipalType"] for one in attached] == ["EXCLUSIVE_THING"]
 
     def test_a_revoked_one_is_good_for_nothing_and_another_stays(self, iot: Any) -> None:
         certifier = IotCertifier(iot, POLICY)
-        old, new = (certifier.certify(request(), "acme", "van-3") for _ in range(2))
+        old, new = (certifier.certify(request(), "acme", "box-3") for _ in range(2))
         certifier.revoke(old)
         certifier.revoke(old)
-        (arn,) = iot.list_thing_principals(thingName="acme:van-3")["principals"]
+        (arn,) = iot.list_thing_principals(thingName="acme:box-3")["principals"]
         found = iot.describe_certificate(certificateId=arn.rpartition("/")[2])
         assert found["certificateDescription"]["certificatePem"] == new
         states = [
@@ -106,8 +116,8 @@ class TestCertifier:
     @pytest.mark.parametrize(
         ("csr", "agent"),
         [
-            ("no request", "van-4"),
-            (make_request(rsa.generate_private_key(65537, 2048)), "van-4"),  # type: ignore[arg-type]
+            ("no request", "box-4"),
+            (make_request(rsa.generate_private_key(65537, 2048)), "box-4"),  # type: ignore[arg-type]
             (request(), "Van 4"),
         ],
         ids=["no request", "another kind of key", "no id"],
@@ -123,7 +133,7 @@ class TestCertifier:
         """moto makes every certificate active, so this looks at what IoT Core was asked."""
         with pytest.raises(CloudError, match="AttachPolicy"):
             IotCertifier(front.cloud.client("iot"), "no-such-policy").certify(
-                request(), "acme", "van-5"
+                request(), "acme", "box-5"
             )
         made = next(one for one in front.calls if one.path == "/certificates")
         assert made.query["setAsActive"] == "false"

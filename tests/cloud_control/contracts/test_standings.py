@@ -108,6 +108,18 @@ def test_agents_whose_names_begin_alike_are_apart(memory: Memory) -> None:
     assert memory.standings.of(FLEET, f"{AGENT}-b").status == status(9)
 
 
+def test_many_are_as_each_by_itself(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud_control.service.stored_standings.PAGE", 3)
+    names = ["a", "a-b", "a_b", "b", "c", "c-1", "zoo"]
+    for number, name in enumerate(names):
+        memory.standings.note(Address(Kind.STATUS, FLEET, name), status(number + 1), NOW + number)
+        place = Address(Kind.STREAM_STATE, FLEET, name, "cam")
+        memory.standings.note(place, stream(at=number), NOW + number)
+    for asked in (["a"], ["a", "a-b", "a_b"], ["c", "c-1", "nobody"], ["zoo", "b"], names, []):
+        found = memory.standings.of_many(FLEET, asked)
+        assert found == {name: memory.standings.of(FLEET, name) for name in asked}
+
+
 def test_a_will_of_an_earlier_connection_is_no_news(memory: Memory) -> None:
     assert note(memory, Kind.STATUS, status(2))
     assert not note(memory, Kind.STATUS, status(1, "offline", "lost"))

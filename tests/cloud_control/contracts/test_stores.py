@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -113,6 +114,20 @@ def test_a_commit_that_no_store_could_do_is_refused(
 def test_as_many_changes_as_are_allowed_fit(store: Store) -> None:
     store.commit([Put("agent", f"{number:03}", "1", 0) for number in range(MAX_CHANGES)])
     assert len(store.list("agent", limit=MAX_CHANGES + 1)) == MAX_CHANGES
+
+
+def test_a_document_of_thousands_of_agents_fits(store: Store) -> None:
+    told = [
+        {"agent": f"van-{number}", "at_ms": number * 977, "wave": 1} for number in range(20_000)
+    ]
+    long = json.dumps(told)
+    assert len(long) > 900_000
+    store.commit([Put("rollout", "acme/1", "[]", 0)])
+    store.commit([Put("rollout", "acme/1", long, 1)])
+    assert store.get("rollout", "acme/1") == Record("rollout", "acme/1", long, 2)
+    assert store.list("rollout") == [Record("rollout", "acme/1", long, 2)]
+    store.commit([Put("rollout", "acme/1", "[]", 2)])
+    assert store.get("rollout", "acme/1") == Record("rollout", "acme/1", "[]", 3)
 
 
 def test_pages_follow_each_other_by_key(store: Store) -> None:

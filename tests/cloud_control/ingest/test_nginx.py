@@ -9,6 +9,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cloud_control.errors import IngestError
@@ -71,9 +72,14 @@ def test_one_that_was_left_over_is_ended_first(tmp_path: Path) -> None:
         start_new_session=True,
     )
     (folder / "child.pid").write_text(str(left.pid))
-    wait_until((folder / "nginx.pid").exists, "the left-over one")
-    nginx.start()
-    assert left.wait() == 0
+    try:
+        title = psutil.Process(left.pid).cmdline
+        wait_until(lambda: "master" in title(), "the left-over one")
+        nginx.start()
+        assert left.wait(20) == 0
+    finally:
+        left.kill()
+        left.wait()
     nginx.stop()
     nginx.stop()
 

@@ -29,10 +29,8 @@ def test_says_who_is_there_then_what_it_does_then_how_each_stream_is(
     status = cloud.newest("status")
     assert (status["state"], status["reason"]) == ("online", "connected")
     assert state["connection"] == status["connection"]
-    assert cloud.newest("reported")["streams"] == [
-        {"id": "cam-1", "converged": True},
-        {"id": "dash", "converged": True},
-    ]
+    converged = [{"id": name, "converged": True} for name in ("cam-1", "dash")]
+    cloud.await_newest("reported", streams=converged)
     cloud.await_newest("telemetry", v=1)
 
 

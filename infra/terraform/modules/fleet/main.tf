@@ -5,7 +5,7 @@ locals {
   arn      = "arn:${var.place.partition}:iot:${var.place.region}:${var.place.account}"
   agent    = "$${iot:Connection.Thing.Attributes[agent]}"
   own      = "veilcast/v1/${var.fleet}/${local.agent}"
-  template = "${var.name}-devices"
+  template = var.name # of 36 characters at most
   # What follows the agent's prefix, as in fleet_contract.topics.
   kept    = ["status", "reported", "streams/*/state"]
   passing = ["telemetry", "ack/*"]
@@ -21,7 +21,8 @@ resource "aws_iot_thing_type" "agent" {
 }
 
 # One policy for all devices. At most 2,048 characters, so an agent may receive all below its prefix;
-# it gets no more than what it may subscribe to.
+# it gets no more than what it may subscribe to. Agents connect as {fleet}.{agent}, which needs their
+# certificate to be attached to their thing alone; devices of the template under their thing's name.
 resource "aws_iot_policy" "device" {
   name = "${var.name}-device"
   policy = jsonencode({
@@ -117,7 +118,7 @@ resource "aws_iot_provisioning_template" "device" {
           ThingTypeName    = aws_iot_thing_type.agent.name
           AttributePayload = { fleet = var.fleet, agent = { Ref = "Agent" } }
         }
-        OverrideSettings = { AttributePayload = "REPLACE", ThingTypeName = "FAIL" }
+        OverrideSettings = { AttributePayload = "REPLACE", ThingTypeName = "REPLACE" }
       }
       certificate = {
         Type       = "AWS::IoT::Certificate"

@@ -11,9 +11,6 @@ resource "aws_ivs_recording_configuration" "this" {
   }
 
   recording_reconnect_window_seconds = 60
-  thumbnail_configuration {
-    recording_mode = "DISABLED" # the directory's pictures come from the agent
-  }
 }
 
 # Best effort: they may be late, missing or out of order, so leases decide in the end.

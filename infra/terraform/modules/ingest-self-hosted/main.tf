@@ -46,7 +46,7 @@ resource "aws_ecs_task_definition" "this" {
     essential    = true
     command      = ["sh", "-c", local.start]
     environment  = [{ name = "NGINX_CONF", value = local.nginx }]
-    secrets      = [{ name = "HOOK_SECRET", valueFrom = var.hook_secret_arn }]
+    secrets      = [{ name = "HOOK_SECRET", valueFrom = "${var.hook_secret_arn}:secret::" }]
     portMappings = [for port in [local.rtmp_port, local.http_port] : { containerPort = port, hostPort = port, protocol = "tcp" }]
     ulimits      = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
     logConfiguration = {

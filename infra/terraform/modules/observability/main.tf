@@ -121,8 +121,8 @@ resource "aws_cloudwatch_dashboard" "this" {
 locals {
   widgets = [
     {
-      title   = "Frames: unverified (must be 0) and veiled", stat = "Sum"
-      metrics = [for metric in ["UnverifiedFrames", "VeiledFrames"] : [local.metrics, metric, "fleet", var.fleet]]
+      title   = "Frames that no decision covers: must be 0", stat = "Sum"
+      metrics = [[local.metrics, "UnverifiedFrames", "fleet", var.fleet]]
     },
     {
       title   = "Functions: calls", stat = "Sum"

@@ -1,11 +1,35 @@
-# CloudFront in front of the API, so that viewers load pages from near by. Answers about a person or a
-# stream are never kept; scripts, styles and pictures of the pages are, for a while.
+# CloudFront in front of the API, so that viewers load pages from near by. Kept are scripts, styles and
+# pictures of the pages for a while, and the public listings for seconds; other answers never are.
 
 locals {
   # CloudFront's own policies, which have the same ids everywhere.
   caching_disabled = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
   all_but_host     = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-  kept             = ["*.js", "*.css", "*.svg"]
+  behaviours = concat(
+    [for path in ["*.js", "*.css", "*.svg"] : { path = path, policy = aws_cloudfront_cache_policy.kept.id }],
+    [for path in ["/v1/directory*", "/v1/categories"] : { path = path, policy = aws_cloudfront_cache_policy.listings.id }],
+  )
+}
+
+# The same for everybody, and polled by every viewer: kept for as long as the API says, 2 s.
+resource "aws_cloudfront_cache_policy" "listings" {
+  name        = "${var.name}-listings"
+  min_ttl     = 0
+  default_ttl = 0
+  max_ttl     = 5
+  parameters_in_cache_key_and_forwarded_to_origin {
+    enable_accept_encoding_brotli = true
+    enable_accept_encoding_gzip   = true
+    cookies_config {
+      cookie_behavior = "none"
+    }
+    headers_config {
+      header_behavior = "none"
+    }
+    query_strings_config {
+      query_string_behavior = "all"
+    }
+  }
 }
 
 resource "aws_cloudfront_cache_policy" "kept" {
@@ -59,14 +83,14 @@ resource "aws_cloudfront_distribution" "this" {
   }
 
   dynamic "ordered_cache_behavior" {
-    for_each = local.kept
+    for_each = local.behaviours
     content {
-      path_pattern           = ordered_cache_behavior.value
+      path_pattern           = ordered_cache_behavior.value.path
       target_origin_id       = "api"
       viewer_protocol_policy = "redirect-to-https"
       allowed_methods        = ["GET", "HEAD"]
       cached_methods         = ["GET", "HEAD"]
-      cache_policy_id        = aws_cloudfront_cache_policy.kept.id
+      cache_policy_id        = ordered_cache_behavior.value.policy
       compress               = true
     }
   }
