@@ -32,8 +32,9 @@ from cloud_control.aws_start import begin
 from cloud_control.domain.access import digest_of
 from cloud_control.lambdas import http, messages, plane, schedule
 from cloud_control.pki import Authority
-from fleet_contract.topics import Address, parse_topic
-from tests.cloud_control.aws.front import Answer, Call, Front, answer, fronted
+from fleet_contract.topics import Address
+from tests.cloud_control.aws.front import Front, fronted
+from tests.cloud_control.aws.iot_core import Certificates, Topics
 from tests.cloud_control.aws.moto_server import Cloud, running_moto
 from tests.cloud_control.brokers import HOST, free_port, wait_until
 
@@ -49,34 +50,13 @@ class IotCore:
 
     bus: MqttBus
     authority: Authority
-    iot: Any  # moto's own
-    enrolling: str = ""
-
-    def __call__(self, call: Call) -> Answer | None:
-        """A rule of the front."""
-        if call.method == "POST" and call.path.startswith("/topics/"):
-            self.bus.publish(parse_topic(call.path.removeprefix("/topics/")), call.body)
-            return answer()
-        if call.method == "POST" and call.path == "/certificates":
-            return self._certify(call.json["certificateSigningRequest"])
-        return None
-
-    def _certify(self, csr: str) -> Answer:
-        """For the key of the request, as IoT Core does; moto takes another key. The name in it is
-        what Mosquitto goes by, where IoT Core goes by the thing."""
-        pem = self.authority.certify(csr, FLEET, self.enrolling)
-        made = self.iot.register_certificate_without_ca(certificatePem=pem, status="INACTIVE")
-        return answer(
-            certificatePem=pem,
-            certificateArn=made["certificateArn"],
-            certificateId=made["certificateId"],
-        )
+    certificates: Certificates
 
     def expects(self, body: bytes) -> None:
         """A device is about to enrol."""
         digest = digest_of(json.loads(body)["token"])
         claims = plane.parts().plane.enrolment.claims()
-        self.enrolling = next(one.agent or "" for one in claims if one.digest == digest)
+        self.certificates.name = next(one.agent or "" for one in claims if one.digest == digest)
 
 
 class Gateway(BaseHTTPRequestHandler):
@@ -166,7 +146,7 @@ def iot_core(folder: Path, moto: Cloud) -> Iterator[tuple[IotCore, int]]:
     broker.start()
     bus = MqttBus(HOST, port, authority.certificate_file, *authority.identify_control())
     try:
-        yield IotCore(bus, authority, moto.client("iot")), port
+        yield IotCore(bus, authority, Certificates(authority, moto.client("iot"), FLEET)), port
     finally:
         bus.stop()
         broker.stop()
@@ -194,7 +174,7 @@ def main(folder: Path) -> None:
         moto = stack.enter_context(running_moto())
         front = stack.enter_context(fronted(moto))
         core, port = stack.enter_context(iot_core(folder, moto))
-        front.rules.append(core)
+        front.rules += [core.certificates, Topics(core.bus)]
         server = ThreadingHTTPServer((HOST, 0), Gateway)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*core.authority.identify_server(["localhost", HOST]))
