@@ -11,6 +11,7 @@ import typer
 from edge_agent.cli import app
 
 _CODE = re.compile(r"```\w*\n(.*?)```|`([^`]+)`", re.DOTALL)
+_COMMENT = re.compile(r"(^|\s)#.*")
 _OPERATORS = {"|", ">", "<", "&&", ";", ">>", "2>"}
 
 
@@ -42,7 +43,8 @@ def lines_of(markdown: str) -> list[list[str]]:
 
 
 def _commands(line: str) -> list[list[str]]:
-    words = shlex.split(line, comments=True) if line.count("'") % 2 == 0 else line.split()
+    line = _COMMENT.sub("", line)
+    words = shlex.split(line) if line.count("'") % 2 == 0 else line.split()
     found: list[list[str]] = []
     current: list[str] | None = None
     for word in words:

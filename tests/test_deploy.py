@@ -60,6 +60,7 @@ def test_every_command_of_compose_is_accepted(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         assert service["command"][0] == "veilcast"
         parse(service["command"][1:])
+    compile(compose["services"]["control"]["healthcheck"]["test"][-1], "healthcheck", "exec")
     words = " ".join(compose["services"]["agent"]["healthcheck"]["test"])
     for line in lines_of(f"`{words}`"):
         parse(line)

@@ -202,6 +202,11 @@ def test_the_rtmp_server_knows_neither_side() -> None:
     assert names - {"rtmp"} <= set(sys.stdlib_module_names)
 
 
+def test_the_lambda_package_is_made_without_what_it_packs() -> None:
+    names = {name.partition(".")[0] for tree in modules("infra").values() for name in imports(tree)}
+    assert names <= set(sys.stdlib_module_names)
+
+
 def test_ffmpegs_parsers_read_what_strangers_send_in_a_process_of_their_own() -> None:
     """The control plane has keys to lose; what is named here is run by itself, with none."""
     names = ("ingest.remux", "ingest.copies", "ingest.still")

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import httpx
-import pytest
 
 from edge_agent.metrics import StreamMetrics
 from tests.cloud_control.command_plane import operating
-from tests.command_lines import lines_of, parse
+from tests.command_lines import lines_of
 from tests.edge_agent.stand_in_stream import live_state
 from tests.fleet.test_keeping import BACKED_UP
 
@@ -18,11 +17,6 @@ ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 COMMANDS = lines_of(GUIDE)
 METRIC = re.compile(r"`(veilcast_[a-z_]+)")
-
-
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_is_one(words: list[str]) -> None:
-    parse(words)
 
 
 def test_the_guide_tells_what_to_type() -> None:

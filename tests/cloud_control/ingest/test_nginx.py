@@ -110,6 +110,18 @@ def test_nginx_takes_the_configuration_with_recordings(tmp_path: Path, host: str
     nginx.stop()
 
 
+def test_nothing_is_kept_or_played_of_what_is_not_let_in_yet(tmp_path: Path) -> None:
+    """A phone's raw video comes by the first application, on its way to the agent."""
+    options = Options(tmp_path, host=HOST, port=free_port(), record=True)
+    config = nginx_config(options, tmp_path, "http://127.0.0.1:1/")
+    asking, _, playing = config.partition("application live-out {")
+    assert "application live {" in asking
+    for way_out in ("record", "hls", "exec", "dash"):
+        assert way_out not in asking
+    assert "deny play all;" in asking
+    assert "record all;" in playing
+
+
 def test_the_secret_of_the_hooks_is_for_the_owner_alone(tmp_path: Path) -> None:
     options = Options(tmp_path, host=HOST, port=free_port())
     ingest = NginxIngest(options, lambda _: Granted("a"), lambda _: None)
