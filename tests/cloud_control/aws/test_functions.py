@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -250,28 +251,29 @@ def test_the_timestamp_is_renewed_by_the_key_in_secrets_manager(account: Account
     assert account.parts.models().shelf.read().timestamp.signed.version == version + 1
 
 
-class TestProvisioning:
-    @pytest.fixture
-    def pem(self, tmp_path: Path) -> str:
-        """As IoT Core makes it of a device's request, of which moto takes another key."""
-        authority = Authority(tmp_path / "ca")
+def certificate() -> str:
+    """As IoT Core makes it of a device's request, of which moto takes another key."""
+    with TemporaryDirectory() as folder:
+        authority = Authority(Path(folder))
         authority.create()
         csr = make_request(ec.generate_private_key(ec.SECP256R1()))
         return authority.certify(csr, FLEET, "somebody")
 
-    def test_who_has_a_claim_comes_in_once(self, account: Account, pem: str) -> None:
+
+class TestProvisioning:
+    def test_who_has_a_claim_comes_in_once(self, account: Account) -> None:
         claim = account.json("POST", "/v1/claims", {"agent": "van-9"})["token"]
         asked = {"Claim": claim, "Agent": "van-9"}
-        told = account.provision(parameters=asked, certificatePem=pem)
+        told = account.provision(parameters=asked, certificatePem=certificate())
         assert told == {"allowProvisioning": True, "parameterOverrides": {"Agent": "van-9"}}
         assert account.json("GET", "/v1/agents/van-9")["enrolled_at"]
         assert account.desired("van-9")["streams"] == []
-        again = account.provision(parameters=asked, certificatePem=pem)
+        again = account.provision(parameters=asked, certificatePem=certificate())
         assert again == {"allowProvisioning": False}
 
     @pytest.mark.parametrize("asked", [{}, {"Claim": "vcc_wrong", "Agent": "van-9"}])
-    def test_nobody_else_does(self, account: Account, pem: str, asked: dict[str, str]) -> None:
-        told = account.provision(parameters=asked, certificatePem=pem)
+    def test_nobody_else_does(self, account: Account, asked: dict[str, str]) -> None:
+        told = account.provision(parameters=asked, certificatePem=certificate())
         assert told == {"allowProvisioning": False}
         assert account.ask("GET", "/v1/agents/van-9")["statusCode"] == 404
 
