@@ -102,15 +102,17 @@ def ingest(tmp_path: Path) -> Iterator[Ingest]:
     with served(api) as port:
         config = rendered(api=f"http://{HOST}:{port}", api_host="api.example",
                           rtmp_port=str(rtmp), http_port=str(http))  # fmt: skip
-        config = config.replace("@HOOK_SECRET@", SECRET).replace("127.0.0.1:8081", f"{HOST}:{hook}")
+        config = config.replace("127.0.0.1:8081", f"{HOST}:{hook}")
         config = config.replace("/tmp/", f"{tmp_path}/").replace("root /tmp;", f"root {tmp_path};")
         if os.geteuid() == 0:
             config = f"user root;\n{config}"
-        (tmp_path / "nginx.conf").write_text(config)
-        (tmp_path / "hls").mkdir()
+        words = ["sh", "-c", start().replace("/tmp/", f"{tmp_path}/")]
+        told = {**os.environ, "NGINX_CONF": config, "HOOK_SECRET": SECRET}
         said = (tmp_path / "said").open("wb")
-        command = ["nginx", "-c", str(tmp_path / "nginx.conf")]
-        with said, subprocess.Popen(command, stderr=said, stdin=subprocess.DEVNULL) as nginx:
+        with (
+            said,
+            subprocess.Popen(words, env=told, stderr=said, stdin=subprocess.DEVNULL) as nginx,
+        ):
             try:
                 found = Ingest(api, http)
                 wait_until(lambda: healthy(found), "nginx answers")
@@ -122,6 +124,13 @@ def ingest(tmp_path: Path) -> Iterator[Ingest]:
 def rendered(**values: str) -> str:
     """As Terraform's templatefile does with a template that has nothing but variables."""
     return re.sub(r"\$\{(\w+)\}", lambda name: values[name[1]], TEMPLATE.read_text())
+
+
+def start() -> str:
+    """The shell command of the task's container."""
+    found = re.search(r'^ +start += "(.*)"$', (TEMPLATE.parent / "main.tf").read_text(), re.M)
+    assert found is not None
+    return found[1].replace('\\"', '"')
 
 
 def healthy(ingest: Ingest) -> bool:

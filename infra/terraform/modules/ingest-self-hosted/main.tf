@@ -11,7 +11,7 @@ locals {
     http_port = local.http_port
   })
   # The secret reaches the file inside the task alone; it stands in no definition.
-  start = "mkdir -p /tmp/hls && printf %s \"$NGINX_CONF\" | sed \"s|@HOOK_SECRET@|$HOOK_SECRET|\" > /tmp/nginx.conf && exec nginx -c /tmp/nginx.conf"
+  start = "mkdir -p /tmp/hls && printf %s \"$NGINX_CONF\" | sed \"s|@HOOK_SECRET@|$HOOK_SECRET|\" > /tmp/nginx.conf && exec nginx -e stderr -c /tmp/nginx.conf"
 }
 
 resource "aws_ecs_cluster" "this" {
