@@ -101,7 +101,7 @@ run "the_self_hosted_ingest_takes_a_network_and_a_certificate" {
     error_message = "publishers use no TLS"
   }
   assert {
-    condition     = strcontains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment[0].value, "proxy_pass https://abcdef1234.execute-api.eu-central-1.amazonaws.com/v1/ingest/nginx;")
+    condition     = strcontains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment[0].value, "set $api https://abcdef1234.execute-api.eu-central-1.amazonaws.com;")
     error_message = "nginx asks somebody else"
   }
   assert {
