@@ -20,6 +20,7 @@ from cloud_control.service.events import Events
 from cloud_control.service.live import Live
 from cloud_control.service.memory import Memory, in_process
 from cloud_control.service.once import Once
+from cloud_control.service.reporting import Reporting
 from cloud_control.service.rollouts import Rollouts
 from cloud_control.service.streams import ProtectionRules, Streams
 from fleet_contract.topics import Address, Kind
@@ -46,6 +47,7 @@ class Plane:
     enrolment: Enrolment
     streams: Streams
     protection: ProtectionRules
+    reporting: Reporting
     commands: Commands
     rollouts: Rollouts
     once: Once
@@ -86,6 +88,7 @@ def assemble(
         enrolment=Enrolment(store, documents, certifier, audit, live, clock, memory.spent),
         streams=Streams(store, documents, audit, live, events, clock, entrance, alone=memory.alone),
         protection=ProtectionRules(store, documents, audit),
+        reporting=Reporting(store, documents, audit),
         commands=commands,
         rollouts=Rollouts(store, documents, commands, audit, live, events, clock),
         once=memory.once,

@@ -29,6 +29,14 @@ class CommandRequest(BaseModel):
     life_seconds: int = Field(LIFE_SECONDS, ge=1, le=900)
 
 
+class TelemetryRequest(BaseModel):
+    """seconds: between an agent's telemetries."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    seconds: int = Field(ge=1, le=3600)
+
+
 def router(plane: Plane, who: Who) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["agents"])
     viewer, operator = who.at_least(Role.VIEWER), who.at_least(Role.OPERATOR)
@@ -82,6 +90,18 @@ def router(plane: Plane, who: Who) -> APIRouter:
     ) -> dict[str, JsonValue]:
         """Change that for the whole fleet."""
         return {"agents": plane.protection.set_fleet(token.name, plane.fleet, body)}
+
+    @routes.get("/telemetry")
+    def telemetry(_: OperatorToken = viewer) -> dict[str, JsonValue]:
+        """How often agents send their figures."""
+        return {"seconds": plane.reporting.seconds(plane.fleet)}
+
+    @routes.put("/telemetry", openapi_extra=described(TelemetryRequest))
+    def set_telemetry(
+        token: OperatorToken = operator, body: TelemetryRequest = body_of(TelemetryRequest)
+    ) -> dict[str, JsonValue]:
+        """Change that: what it costs grows with it."""
+        return {"agents": plane.reporting.set(token.name, plane.fleet, body.seconds)}
 
     @routes.post(
         "/agents/{agent}/commands/{name}", status_code=202, openapi_extra=described(CommandRequest)

@@ -77,6 +77,21 @@ def ask(
     to.show(ack, lambda: details(ack))
 
 
+@fleet.command("telemetry")
+@remote
+def telemetry(
+    to: Remote,
+    every: Annotated[
+        int | None, typer.Option(min=1, max=3600, metavar="SECONDS", help="Change it.")
+    ] = None,
+) -> None:
+    """How often agents send their figures; states and reports come at once anyway."""
+    if every is not None:
+        to.api.ask("PUT", "/v1/telemetry", {"seconds": every})
+    found = to.api.get("/v1/telemetry")
+    to.show(found, lambda: plain(f"every {found['seconds']} s"))
+
+
 @fleet.command("revoke")
 @remote
 def revoke(to: Remote, agent: Agent) -> None:

@@ -67,7 +67,9 @@ def put_together(told: AwsSettings) -> Parts:
     store = DynamoStore(clients.dynamodb(), told.table, LIVES)
     ivs = None
     if told.ingest == "ivs":
-        ivs = IvsEntrance(clients.ivs(), store, told.fleet, now_ms, told.recording)
+        ivs = IvsEntrance(
+            clients.ivs(), store, told.fleet, now_ms, recording=told.recording, kind=told.ivs_type
+        )
     own = told.ingest_url.rstrip("/") if told.ingest == "self-hosted" else None
     plane = assemble(
         told.fleet,

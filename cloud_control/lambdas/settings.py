@@ -15,8 +15,8 @@ PREFIX = "VEILCAST_AWS_"
 
 class AwsSettings(BaseSettings):
     """table: of DynamoDB; iot_endpoint: the host of IoT Core's messages, or HOST:PORT; secrets: a
-    prefix in Secrets Manager; recording: the ARN of a recording configuration of IVS; authority:
-    PEM of what devices shall trust, instead of Amazon's roots."""
+    prefix in Secrets Manager; recording: the ARN of a recording configuration of IVS; ivs_type: of
+    its channels; authority: PEM of what devices shall trust, instead of Amazon's roots."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
@@ -33,6 +33,7 @@ class AwsSettings(BaseSettings):
     hls_url: str = ""
     secrets: str = ""
     recording: str = ""
+    ivs_type: Literal["BASIC", "STANDARD"] = "BASIC"
     authority: str = ""
 
 

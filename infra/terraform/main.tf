@@ -79,6 +79,7 @@ module "functions" {
     VEILCAST_AWS_INGEST_URL     = local.self_hosted ? module.ingest_self_hosted[0].publish_url : ""
     VEILCAST_AWS_HLS_URL        = local.self_hosted ? module.ingest_self_hosted[0].hls_url : ""
     VEILCAST_AWS_SECRETS        = local.secrets
+    VEILCAST_AWS_IVS_TYPE       = var.ivs_type
     VEILCAST_AWS_RECORDING      = var.ingest == "ivs" && var.record ? module.ingest_ivs[0].recording_arn : ""
   }
 }

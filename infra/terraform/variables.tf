@@ -57,6 +57,16 @@ variable "network" {
   default     = null
 }
 
+variable "ivs_type" {
+  description = "Of IVS channels. BASIC: viewers get what agents send, at most 3.5 Mbit/s. STANDARD: several sizes of it, at ten times the price."
+  type        = string
+  default     = "BASIC"
+  validation {
+    condition     = contains(["BASIC", "STANDARD"], var.ivs_type)
+    error_message = "ivs_type is BASIC or STANDARD."
+  }
+}
+
 variable "record" {
   description = "Whether IVS records streams into the uploads' bucket."
   type        = bool

@@ -28,6 +28,8 @@ LEAST = {
     ("DELETE", "/v1/agents/{agent}/protection"): Role.OPERATOR,
     ("GET", "/v1/protection"): Role.VIEWER,
     ("PUT", "/v1/protection"): Role.OPERATOR,
+    ("GET", "/v1/telemetry"): Role.VIEWER,
+    ("PUT", "/v1/telemetry"): Role.OPERATOR,
     ("POST", "/v1/agents/{agent}/commands/{name}"): Role.OPERATOR,
     ("GET", "/v1/agents/{agent}/commands/{command_id}/ack"): Role.VIEWER,
     ("POST", "/v1/streams"): Role.OPERATOR,

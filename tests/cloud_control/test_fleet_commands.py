@@ -53,6 +53,15 @@ def test_one_agent_is_shown_whole(operator: Operator) -> None:
     assert "agent_version" in operator.does("show", "van-1")
 
 
+def test_how_often_figures_come_is_told_to_every_agent(operator: Operator) -> None:
+    operator.enrol("van-1", "van-2")
+    assert "every 10 s" in operator.does("telemetry")
+    assert json.loads(operator.does("telemetry", "--every", "60", "--json")) == {"seconds": 60}
+    told = [operator.bus.desired[agent].telemetry_seconds for agent in ("van-1", "van-2")]
+    assert told == [60, 60]
+    assert "fleet.telemetry" in operator.does("audit")
+
+
 def test_a_stream_is_added_seen_and_removed(operator: Operator) -> None:
     operator.enrol("van-1")
     made = json.loads(operator.does(*STREAM, "--title", "Dashboard", "--json"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
@@ -46,16 +46,24 @@ class Channel(Kept):
 
 
 class IvsEntrance:
-    """See `Entrance`; of one fleet. recording: the ARN of a recording configuration, if any.
+    """See `Entrance`; of one fleet. recording: the ARN of a recording configuration, if any. kind:
+    BASIC passes on what comes, STANDARD makes several sizes of it at ten times the price.
 
     What is made is noted before, so that nothing is left behind: see `sweep`. Raises CloudError.
     """
 
     def __init__(
-        self, client: IVSClient, store: Store, fleet: str, clock: Clock, recording: str = ""
+        self,
+        client: IVSClient,
+        store: Store,
+        fleet: str,
+        clock: Clock,
+        *,
+        recording: str = "",
+        kind: Literal["BASIC", "STANDARD"] = "BASIC",
     ) -> None:
         self._client, self._store, self._clock = client, store, clock
-        self._fleet, self._recording = fleet, recording
+        self._fleet, self._recording, self._kind = fleet, recording, kind
         self._shelf = Shelf(store, KIND, Channel)
 
     def open(self, stream: str) -> Endpoint:
@@ -72,7 +80,7 @@ class IvsEntrance:
                 made = self._client.create_channel(
                     name=name,
                     latencyMode="LOW",
-                    type="STANDARD",
+                    type=self._kind,
                     authorized=False,
                     recordingConfigurationArn=self._recording,
                     tags={"veilcast:fleet": self._fleet, "veilcast:stream": stream},

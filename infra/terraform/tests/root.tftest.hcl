@@ -29,6 +29,7 @@ run "a_fleet_on_ivs" {
       VEILCAST_AWS_INGEST_URL     = ""
       VEILCAST_AWS_HLS_URL        = ""
       VEILCAST_AWS_SECRETS        = "veilcast/acme"
+      VEILCAST_AWS_IVS_TYPE       = "BASIC"
       VEILCAST_AWS_RECORDING      = "arn:aws:ivs:eu-central-1:111122223333:recording-configuration/example"
     })
     error_message = "the functions are told something else"

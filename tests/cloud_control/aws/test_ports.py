@@ -186,6 +186,13 @@ class TestIvs:
         with pytest.raises(NotFoundError):
             stage.entrance.playback("cam-1")
 
+    @pytest.mark.parametrize("kind", ["BASIC", "STANDARD"])
+    def test_a_channel_is_of_the_kind_that_is_paid_for(self, stage: Stage, kind: Any) -> None:
+        entrance = IvsEntrance(stage.client, stage.store, "acme", lambda: 1, kind=kind)
+        entrance.open("cam-1")
+        (arn,) = stage.keys.channels
+        assert stage.client.get_channel(arn=arn)["channel"]["type"] == kind
+
     def test_a_new_key_makes_the_old_one_void_and_hangs_up(self, stage: Stage) -> None:
         old = stage.entrance.open("cam-1").key
         (arn,) = stage.keys.channels
