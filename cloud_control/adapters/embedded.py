@@ -32,13 +32,14 @@ class EmbeddedBroker:
         self._exchange = Exchange()
         self._sessions: set[Session] = set()
         self._revoked: frozenset[int] = frozenset()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop  # made with the thread, which closes it
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
         self._server: asyncio.Server | None = None
 
     def start(self) -> None:
         self._revoked = _revoked(self._files)
         context = _tls(self._files)
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         try:
             self._in_loop(self._listen(context))
@@ -58,7 +59,8 @@ class EmbeddedBroker:
     def reload(self) -> None:
         """Also ends connections of certificates that are revoked by now."""
         self._revoked = _revoked(self._files)
-        self._loop.call_soon_threadsafe(self._end_revoked)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end_revoked)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -24,6 +24,7 @@ from fleet_contract.topics import ROOT, agent_reads, agent_writes
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
+ENOUGH_ANSWERS = 4  # one after the other, 0.05 s apart
 LONGEST_PAUSE = 30.0  # seconds between two restarts
 STEADY_SECONDS = 60.0  # a run of this length ends the backing off
 MAX_WAITING_MESSAGES = 50_000
@@ -117,7 +118,9 @@ class Mosquitto:
         process = self._process
         assert process is not None, "launched before it is waited for"
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(self._host, self._port):
+        answers = 0  # it listens before it reads all that its listener needs, and may yet end
+        while answers < ENOUGH_ANSWERS:
+            answers = answers + 1 if _answers(self._host, self._port) else 0
             if process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise BrokerError(
