@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloud_control.ports import Store
 from cloud_control.service.audit import Audit
 from cloud_control.service.documents import Documents
-from cloud_control.service.records import retried
+from cloud_control.service.fleet_rules import change_rules
 
 
 class Reporting:
@@ -19,17 +19,5 @@ class Reporting:
 
     def set(self, who: str, fleet: str, seconds: int) -> int:
         """seconds: 1 to 3600. How many agents were told is returned."""
-
-        def work() -> None:
-            held = self._documents.rules(fleet)
-            changes = {"telemetry_seconds": seconds, "changes": held.value.changes + 1}
-            rules = held.value.model_copy(update=changes)
-            self._store.commit(
-                [
-                    self._documents.fleets.put(fleet, rules, held.revision),
-                    self._audit.entry(who, "fleet.telemetry", fleet, held.value, rules),
-                ]
-            )
-
-        retried(work)
-        return self._documents.publish_all(fleet)
+        place = (self._store, self._documents, self._audit)
+        return change_rules(*place, who, "fleet.telemetry", fleet, telemetry_seconds=seconds)

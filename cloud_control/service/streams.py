@@ -14,6 +14,7 @@ from cloud_control.ports import Clock, Delete, Entrance, Store
 from cloud_control.service.audit import Audit
 from cloud_control.service.documents import Documents
 from cloud_control.service.events import Events
+from cloud_control.service.fleet_rules import change_rules
 from cloud_control.service.live import Live
 from cloud_control.service.records import Held, Shelf, retried
 from fleet_contract.desired import MAX_SINKS, MAX_STREAMS
@@ -254,21 +255,8 @@ class ProtectionRules:
 
     def set_fleet(self, who: str, fleet: str, protection: Protection) -> int:
         """Change what holds for all agents; how many were told is returned."""
-
-        def work() -> None:
-            held = self._documents.rules(fleet)
-            rules = held.value.model_copy(
-                update={"protection": protection, "changes": held.value.changes + 1}
-            )
-            self._store.commit(
-                [
-                    self._documents.fleets.put(fleet, rules, held.revision),
-                    self._audit.entry(who, "fleet.protection", fleet, held.value, rules),
-                ]
-            )
-
-        retried(work)
-        return self._documents.publish_all(fleet)
+        place = (self._store, self._documents, self._audit)
+        return change_rules(*place, who, "fleet.protection", fleet, protection=protection)
 
     def set_agent(self, who: str, fleet: str, agent: str, protection: Protection | None) -> int:
         """Change what holds for one agent; None: its fleet's. The new version is returned. Raises
