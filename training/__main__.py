@@ -66,14 +66,19 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="CPU threads of the training process.")] = 1,
     compiled: Annotated[bool, typer.Option(help="Compile first: a quarter faster.")] = True,
-    batch: Annotated[int, typer.Option(help="Pictures a step.")] = 32,
+    batch: Annotated[int, typer.Option(help="Pictures a step, in each process.")] = 32,
     held: Annotated[bool, typer.Option(help="Leave the first two layers as they are.")] = False,
     rate: Annotated[float, typer.Option(help="Highest learning rate; less to go on.")] = 1.5e-3,
     start: Annotated[
         Path | None, typer.Option(help="Checkpoint whose weights a new schedule begins with.")
     ] = None,
 ) -> None:
-    """Train, or go on training."""
+    """Train, or go on training.
+
+    On a CPU one process for each core trains faster than one with many threads:
+
+    OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node 2 -m -- training train RUN ...
+    """
     import torch
 
     from training.train import Places, Run, train

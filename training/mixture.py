@@ -102,7 +102,13 @@ class Mixture(IterableDataset[Batch]):
     """
 
     def __init__(
-        self, places: Places, size: tuple[int, int], batch: int, seed: int, *, finishing: bool
+        self,
+        places: Places,
+        size: tuple[int, int],
+        batch: int,
+        seed: tuple[int, ...],
+        *,
+        finishing: bool,
     ) -> None:
         self.sources = [s for s in SOURCES if (places.data / s.name).is_dir()]
         self.stores = [
@@ -113,12 +119,13 @@ class Mixture(IterableDataset[Batch]):
         self.hard = [read_mined(places.cache / HARD, s.name, store) for s, store in named]
         self.doubts = [read_mined(places.cache / DOUBTS, s.name, store) for s, store in named]
         self.banks: Banks = load_banks(places.banks, "train")
+        self.mined = [any(len(boxes) for boxes in hard) for hard in self.hard]
         self.size, self.batch, self.seed, self.finishing = size, batch, seed, finishing
 
     def __iter__(self) -> Iterator[Batch]:
         cv2.setNumThreads(1)
         worker = get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        rng = np.random.default_rng([*self.seed, worker.id if worker else 0])
         while True:
             yield collate([self.sample(rng) for _ in range(self.batch)])
 
@@ -172,7 +179,7 @@ class Mixture(IterableDataset[Batch]):
         """A picture of the set and the boxes to look at: its objects, or mined false ones."""
         store, hard = self.stores[kind], self.hard[kind]
         i = int(rng.integers(len(store)))
-        if rng.random() < 0.5 and any(len(boxes) for boxes in hard):
+        if rng.random() < 0.5 and self.mined[kind]:
             weights = np.array([len(boxes) for boxes in hard], np.float64)
             i = int(rng.choice(len(store), p=weights / weights.sum()))
         doubts = self.doubts[kind][i]

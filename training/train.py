@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
@@ -58,10 +59,13 @@ class Run:
 def train(run: Run) -> None:
     """Train until the schedule ends, from `run.folder/latest.pt` where that exists.
 
-    Ctrl-C and SIGTERM save first, so that nothing is lost.
+    Ctrl-C and SIGTERM save first, so that nothing is lost. Several processes started by torchrun
+    train one network: each on pictures of its own, by the mean of their gradients.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if distributed.is_torchelastic_launched():
+        distributed.init_process_group("gloo")
     state = State(run)
     try:
         _until_the_end(run, state)
@@ -74,7 +78,7 @@ def _until_the_end(run: Run, state: State) -> None:
     while state.progress < 1:
         finishing = state.progress >= 1 - FINISH
         for pictures, targets in batches(run, state.steps, finishing=finishing):
-            state.seconds = time.monotonic() - began
+            state.seconds = agreed(time.monotonic() - began)
             state.progress = state.seconds / (run.hours * 3600)
             if state.progress >= 1 or finishing != (state.progress >= 1 - FINISH):
                 break
@@ -86,8 +90,26 @@ def _until_the_end(run: Run, state: State) -> None:
 
 def batches(run: Run, seed: int, *, finishing: bool) -> Iterator[Batch]:
     size, batch = (NATIVE, max(run.batch // 3, 8)) if finishing else (CROP, run.batch)
-    mixture = Mixture(run.places, size, batch, seed, finishing=finishing)
+    if rank():
+        distributed.barrier()  # until the first process has decoded the sets for all
+    mixture = Mixture(run.places, size, batch, (seed, rank()), finishing=finishing)
+    if distributed.is_initialized() and not rank():
+        distributed.barrier()
     return iter(DataLoader(mixture, None, num_workers=run.workers, worker_init_fn=one_thread))
+
+
+def rank() -> int:
+    """Which of the processes that train together this one is; the first one reports and saves."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def agreed(seconds: float) -> float:
+    """The first process's clock, so that all change and end at the same step."""
+    if not distributed.is_initialized():
+        return seconds
+    told = torch.tensor(seconds, dtype=torch.float64)
+    distributed.broadcast(told, 0)
+    return told.item()
 
 
 def one_thread(_worker: int) -> None:
@@ -111,10 +133,16 @@ class State:
             self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
         )
         self.optimiser = torch.optim.AdamW(decay_groups(self.model), lr=RATE)
-        self.forward = torch.compile(self.model, dynamic=False) if run.compiled else self.model
         latest = run.folder / "latest.pt"
         if latest.exists():
             self.load(torch.load(latest, map_location=self.device, weights_only=True))
+        self.forward: nn.Module = self.model
+        self.ranks = 1
+        if distributed.is_initialized():
+            self.ranks = distributed.get_world_size()
+            self.forward = DistributedDataParallel(self.model, broadcast_buffers=False)
+        if run.compiled:
+            self.forward = torch.compile(self.forward, dynamic=False)
 
     def step(self, pictures: torch.Tensor, targets: Targets) -> None:
         for group in self.optimiser.param_groups:
@@ -131,7 +159,7 @@ class State:
         self.average.update_parameters(self.model)
         self.steps += 1
         self.warmed += 1
-        self.pictures += len(pictures)
+        self.pictures += len(pictures) * self.ranks
         self.losses.append(loss.item())
         if len(self.losses) == REPORT_STEPS:
             self.report()
@@ -149,12 +177,16 @@ class State:
             "loss": round(sum(self.losses) / REPORT_STEPS, 4),
             "rate": round(self.rate(), 7),
         }
+        self.losses.clear()
+        if rank():
+            return
         with (self.run.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(figures) + "\n")
-        self.losses.clear()
 
     def save(self) -> None:
         """Write `latest.pt` whole or not at all."""
+        if rank():
+            return
         counts = {name: getattr(self, name) for name in ("steps", "pictures", "seconds", "earlier")}
         parts = {
             name: getattr(self, name).state_dict() for name in ("model", "average", "optimiser")

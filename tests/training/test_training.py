@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import distributed, multiprocessing
 
 from edge_agent.detect.card import load_card
 from edge_agent.errors import ModelError
@@ -102,6 +104,34 @@ def test_a_resumed_run_takes_the_same_steps(run: Run) -> None:
         whole.average.state_dict().values(), resumed.average.state_dict().values(), strict=True
     ):
         assert torch.equal(ours, theirs)
+
+
+def step_with_others(rank: int, port: int, run: Run) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(rank)  # each begins with weights of its own
+    address = f"tcp://127.0.0.1:{port}"
+    distributed.init_process_group("gloo", address, world_size=2, rank=rank)
+    state = State(run)
+    state.step(*tiny_batch(rank))
+    torch.save((state.pictures, state.model.state_dict()), run.folder / f"rank_{rank}.pt")
+    state.save()
+    distributed.destroy_process_group()
+
+
+def test_two_processes_train_one_network(run: Run) -> None:
+    run.folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    multiprocessing.spawn(step_with_others, (port, run), nprocs=2)
+    (seen, first), (_, second) = (torch.load(run.folder / f"rank_{i}.pt") for i in range(2))
+    assert seen == 8
+    learnt = dict(Detector().named_parameters())
+    assert all(torch.equal(first[name], second[name]) for name in learnt)
+    torch.manual_seed(0)
+    alone = State(replace(run, folder=run.folder / "alone"))
+    alone.step(*tiny_batch(0))
+    ours = alone.model.state_dict()
+    assert not all(torch.equal(first[name], ours[name]) for name in learnt)
 
 
 def test_a_packed_run_goes_on_from_nearly_the_same_weights(run: Run, tmp_path: Path) -> None:

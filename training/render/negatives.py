@@ -313,6 +313,7 @@ PAINTERS = {
     shapes.polygon: 2.0,
     shapes.stripes: 1.8,
     shapes.panel: 1.2,
+    shapes.facade: 2.5,
 }
 
 

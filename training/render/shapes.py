@@ -1,4 +1,4 @@
-"""Bright things without print, which small labels could be taken for: blobs, panels, stripes."""
+"""Bright things without print, which labels could be taken for: blobs, panels, house fronts."""
 
 from __future__ import annotations
 
@@ -78,3 +78,31 @@ def panel(rng: Rng) -> Image8:
         end = pick(rng, ((x, high), (SIZE, y), (x + 20, y + 12)))
         cv2.line(pixels, (x, y), end, (*rim, 255), int(rng.integers(2, 8)))
     return pixels
+
+
+def facade(rng: Rng) -> Image8:
+    """The front of a house: windows, lit and dark, with frames, bars, blinds and doors."""
+    wide, high = 420, int(rng.integers(180, 460))
+    sheet = ink.Sheet(rng, wide, high, ink.colour(rng, 20, 230), "train")
+    rows, columns = int(rng.integers(2, 6)), int(rng.integers(2, 9))
+    gap_x, gap_y = rng.uniform(0.08, 0.3, 2)
+    frame = ink.paper(rng) if chance(rng, 0.5) else ink.colour(rng, 20, 160)
+    lit = _light(rng) if chance(rng, 0.5) else ink.colour(rng, 170, 255)
+    dark, share = ink.colour(rng, 10, 110), rng.uniform(0.1, 0.9)
+    bars, rim = int(rng.integers(0, 3)), int(rng.integers(0, 5))
+    for row in range(rows):
+        for column in range(columns):
+            cell = ink.part(
+                sheet.box, column / columns, row / rows, (column + 1) / columns, (row + 1) / rows
+            )
+            box = ink.part(cell, gap_x, gap_y, 1 - gap_x, 1.0 if row == rows - 1 else 1 - gap_y)
+            if row == rows - 1 and chance(rng, 0.4):  # a door
+                box = ink.part(cell, 0.3, gap_y, 0.7, 1)
+            sheet.rect(box, lit if chance(rng, share) else dark, frame if rim else None, rim)
+            if chance(rng, 0.25):  # a blind, half drawn
+                sheet.rect(ink.part(box, 0, 0, 1, rng.uniform(0.2, 0.8)), ink.paper(rng))
+            for bar in range(bars):
+                x = (bar + 1) / (bars + 1)
+                sheet.rect(ink.part(box, x - 0.03, 0, x + 0.03, 1), frame)
+                sheet.rect(ink.part(box, 0, x - 0.02, 1, x + 0.02), frame)
+    return sheet.pixels()
