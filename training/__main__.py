@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from edge_agent.errors import SettingsError, VeilcastError
+
+if TYPE_CHECKING:
+    from training.model import Detector
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,8 +73,10 @@ def train(
     held: Annotated[bool, typer.Option(help="Leave the first two layers as they are.")] = False,
     rate: Annotated[float, typer.Option(help="Highest learning rate; less to go on.")] = 1.5e-3,
     start: Annotated[
-        Path | None, typer.Option(help="Checkpoint whose weights a new schedule begins with.")
+        Path | None,
+        typer.Option(help="Checkpoint to begin a new schedule from; may be a narrower network's."),
     ] = None,
+    network: Annotated[str, typer.Option(help="veil-nano or veil-small.")] = "veil-nano",
 ) -> None:
     """Train, or go on training.
 
@@ -81,11 +86,14 @@ def train(
     """
     import torch
 
+    from training.model import NETWORKS
     from training.train import Places, Run, train
 
+    if network not in NETWORKS:
+        raise SettingsError(f"'{network}' is no network; there are {', '.join(NETWORKS)}")
     torch.set_num_threads(threads)
     places = Places(data, run / "store", banks)
-    train(Run(run, places, hours, workers, device, compiled, rate, batch, held, start))
+    train(Run(run, places, hours, workers, device, compiled, rate, batch, held, start, network))
 
 
 @app.command()
@@ -96,12 +104,17 @@ def mine(
     ] = None,
 ) -> None:
     """Look for false boxes on the sets that show nothing, for the next sitting of `train`."""
-    from training.export import averaged_detector
-    from training.mining import mine_doubts, mine_hard
+    import torch
 
-    print(mine_hard(averaged_detector(run / "latest.pt"), run / "store"))
+    from training.mining import mine_doubts, mine_hard
+    from training.model import averaged_detector
+
+    def detector(checkpoint: Path) -> Detector:
+        return averaged_detector(torch.load(checkpoint, map_location="cpu", weights_only=True))
+
+    print(mine_hard(detector(run / "latest.pt"), run / "store"))
     if doubts:
-        print(mine_doubts(averaged_detector(doubts), run / "store"))
+        print(mine_doubts(detector(doubts), run / "store"))
 
 
 @app.command()

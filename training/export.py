@@ -19,7 +19,7 @@ from edge_agent.detect.heads import decode as edge_decode
 from edge_agent.detect.letterbox import fit, write_picture
 from edge_agent.errors import ModelError
 from training.augment import GREY, TRACER_BAND, tracer_picture
-from training.model import Detector, anchor_grid, averaged_weights, decode
+from training.model import Detector, anchor_grid, averaged_detector, decode
 
 OPSET = 17
 NMS_IOU = 0.55
@@ -40,13 +40,6 @@ LICENCES = {
 }
 
 
-def averaged_detector(checkpoint: Path) -> Detector:
-    model = Detector()
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model.load_state_dict(averaged_weights(saved))
-    return model.eval()
-
-
 def pack(checkpoint: Path, target: Path) -> None:
     """A checkpoint small enough to keep beside the code: kernels in half precision, no optimiser.
 
@@ -64,11 +57,11 @@ def pack(checkpoint: Path, target: Path) -> None:
 
 def release(checkpoint: Path, card: Path, version: str) -> None:
     """Write model and card; thresholds and what was measured stay until they are made anew."""
-    model, path = averaged_detector(checkpoint), card.with_suffix(".onnx")
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    model, path = averaged_detector(saved), card.with_suffix(".onnx")
     export_onnx(model, path)
     check_parity(model, path)
     old = json.loads(card.read_text()) if card.exists() else {}
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     facts: dict[str, object] = {

@@ -21,8 +21,14 @@ LOG_SIZE_RANGE = (-4.0, 5.5)
 class Widths:
     """Channels: after strides 2, 4, 8, 16, 32, and of the neck's three levels."""
 
-    body: tuple[int, int, int, int, int] = (16, 24, 48, 80, 128)
-    neck: tuple[int, int, int] = (32, 40, 64)
+    body: tuple[int, int, int, int, int]
+    neck: tuple[int, int, int]
+
+
+NETWORKS = {
+    "veil-nano": Widths((16, 24, 48, 80, 128), (32, 40, 64)),
+    "veil-small": Widths((16, 24, 80, 144, 208), (64, 80, 128)),
+}
 
 
 class ConvUnit(nn.Sequential):
@@ -138,9 +144,9 @@ class Detector(nn.Module):
     are the cells of strides 8, 16, 32 in that order, each row by row.
     """
 
-    def __init__(self, widths: Widths | None = None, classes: int = 3) -> None:
+    def __init__(self, network: str = "veil-nano", classes: int = 3) -> None:
         super().__init__()
-        widths = widths or Widths()
+        self.network, widths = network, NETWORKS[network]
         self.body = Body(widths.body)
         self.neck = Neck(widths.body[2:], widths.neck)
         self.heads = nn.ModuleList([Head(channels, classes) for channels in widths.neck])
@@ -207,10 +213,16 @@ def _double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0)
 
 
-def averaged_weights(saved: dict[str, Any]) -> dict[str, Tensor]:
-    """A checkpoint's running average of the weights, which scores better than the latest ones."""
-    return {
+def averaged_detector(saved: dict[str, Any]) -> Detector:
+    """The network of a loaded checkpoint, ready to answer.
+
+    It has the running average of the weights, which scores better than the latest ones.
+    """
+    weights = {
         name.removeprefix("module."): value.float() if value.is_floating_point() else value
         for name, value in saved["average"].items()
         if name.startswith("module.")
     }
+    model = Detector(saved.get("network", "veil-nano"))
+    model.load_state_dict(weights)
+    return model.eval()

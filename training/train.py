@@ -22,7 +22,8 @@ from torch.utils.data import DataLoader
 
 from training.loss import Targets, detection_loss
 from training.mixture import Batch, Mixture, Places
-from training.model import Detector, anchor_grid, averaged_weights
+from training.model import Detector, anchor_grid, averaged_detector
+from training.widen import widen
 
 BATCH = 32
 RATE = 1.5e-3
@@ -40,8 +41,9 @@ class Run:
     """One training run in `folder`.
 
     hours: what the whole schedule takes, earlier sittings included; rate: the highest learning
-    rate; start: a checkpoint whose weights a new schedule begins with; held: leave the first two
-    layers as they are, which saves a fifth of the time where they have long settled.
+    rate; start: a checkpoint whose weights a new schedule begins with, of this or of a narrower
+    network; held: leave the first two layers as they are, which saves a fifth of the time where
+    they have long settled.
     """
 
     folder: Path
@@ -54,6 +56,7 @@ class Run:
     batch: int = BATCH
     held: bool = False
     start: Path | None = None
+    network: str = "veil-nano"
 
 
 def train(run: Run) -> None:
@@ -125,10 +128,10 @@ class State:
         self.steps = self.pictures = self.warmed = 0
         self.seconds = self.progress = self.earlier = 0.0
         self.losses: list[float] = []
-        self.model = Detector().to(self.device, memory_format=torch.channels_last).train()
+        self.model = Detector(run.network).to(self.device, memory_format=torch.channels_last)
         if run.start:
             self.begin(torch.load(run.start, map_location="cpu", weights_only=True))
-        self.model.body.stem.requires_grad_(not run.held)
+        self.model.train().body.stem.requires_grad_(not run.held)
         self.average = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
         )
@@ -188,6 +191,7 @@ class State:
         if rank():
             return
         counts = {name: getattr(self, name) for name in ("steps", "pictures", "seconds", "earlier")}
+        counts["network"] = self.run.network
         parts = {
             name: getattr(self, name).state_dict() for name in ("model", "average", "optimiser")
         }
@@ -197,7 +201,11 @@ class State:
 
     def begin(self, saved: dict[str, Any]) -> None:
         """A new schedule: it takes over the averaged weights and what was spent on them."""
-        self.model.load_state_dict(averaged_weights(saved))
+        start = averaged_detector(saved)
+        if start.network == self.run.network:
+            self.model.load_state_dict(start.state_dict())
+        else:
+            widen(start, self.model)
         self.pictures = saved["pictures"]
         self.earlier = saved["seconds"] + saved.get("earlier", 0.0)
 

@@ -20,7 +20,7 @@ from training.augment import Sample, Window, add_tracer_band, cut, keep_visible
 from training.data import IGNORED, NOTHING, PLATE
 from training.loss import Targets, assign, detection_loss
 from training.mixture import Batch, Places, collate
-from training.model import Detector, anchor_grid, decode, gigaflops
+from training.model import Detector, anchor_grid, averaged_detector, decode, gigaflops
 from training.train import Run, State, train
 
 
@@ -65,6 +65,23 @@ def test_a_new_schedule_takes_over_the_averaged_weights_and_what_was_spent(run: 
     assert (second.pictures, second.earlier, second.seconds) == (4, 60.0, 0.0)
     ours, theirs = second.model.state_dict(), first.average.module.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_wider_network_begins_with_what_the_narrow_one_knows(run: Run) -> None:
+    first = make_state(run)
+    first.step(*tiny_batch(1))
+    first.save()
+    wide = replace(run, folder=run.folder / "wide", network="veil-small")
+    second = make_state(replace(wide, start=run.folder / "latest.pt"))
+    picture = torch.rand(1, 3, 96, 128)
+    narrow_answer = first.average.module.eval()(picture)
+    for ours, theirs in zip(second.model.eval()(picture), narrow_answer, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    second.model.train()
+    second.step(*tiny_batch(2))
+    second.save()  # and a wide run's checkpoint knows that it is wide
+    saved = torch.load(wide.folder / "latest.pt", weights_only=True)
+    assert averaged_detector(saved).network == "veil-small"
 
 
 def test_held_layers_stay_as_they_are(run: Run) -> None:
@@ -183,7 +200,8 @@ def test_cut_boxes_follow_the_picture_and_slivers_are_ignored() -> None:
 
 
 def test_the_network_keeps_to_its_budget() -> None:
-    assert gigaflops(Detector()) <= 1.0
+    assert gigaflops(Detector("veil-nano")) <= 1.0
+    assert gigaflops(Detector("veil-small")) <= 2.6
 
 
 def test_an_exported_model_has_a_valid_card_and_a_wrong_one_is_refused(

@@ -1,0 +1,96 @@
+"""A wider network that answers as a narrow one does: what was learnt is not learnt again.
+
+The narrow network's channels keep their weights; nobody listens to the new ones at first, as in
+Net2Net (Chen et al. 2015), but the new ones start at random instead of as copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from training.model import ConvUnit, CrossStage, Detector, Head, PyramidPool
+
+Run = tuple[int, int]  # channels that lie together: how many in the narrow and the wide network
+
+
+def widen(narrow: Detector, wide: Detector) -> None:
+    """Give `wide` the weights of `narrow`, in place; its own first ones should be random.
+
+    Every layer of `wide` must be at least as wide. In evaluation both answer the same.
+    """
+    pairs = zip(_layers(narrow), _layers(wide), strict=True)
+    for (small, ins, outs), (large, wide_ins, wide_outs) in pairs:
+        reads = _places(tuple(zip(ins, wide_ins, strict=True)))
+        writes = _places(tuple(zip(outs, wide_outs, strict=True)))
+        _give(small, large, reads, writes)
+
+
+Layer = tuple[nn.Module, Sequence[int], Sequence[int]]
+
+
+def _layers(model: Detector) -> list[Layer]:
+    """Every convolution, with the runs of channels that it reads and writes."""
+    body, neck, found = model.body, model.neck, []
+
+    def unit(module: nn.Module, *ins: int) -> int:
+        assert isinstance(module, ConvUnit)
+        outs = module[0].out_channels
+        found.append((module, ins, (outs,)))
+        return int(outs)
+
+    def stage(module: nn.Module, *ins: int) -> int:
+        assert isinstance(module, CrossStage)
+        half = module.split[0].out_channels // 2
+        found.append((module.split, ins, (half, half)))
+        for inner in module.inner:
+            unit(inner, half)
+        return unit(module.mix, half, half, half)
+
+    def pool(module: nn.Module, ins: int) -> int:
+        assert isinstance(module, PyramidPool)
+        return unit(module.mix, *[unit(module.squeeze, ins)] * 4)
+
+    four = unit(body.stem[1], unit(body.stem[0], 3))
+    eight = stage(body.eight[1], unit(body.eight[0], four))
+    sixteen = stage(body.sixteen[1], unit(body.sixteen[0], eight))
+    deep = pool(body.thirty_two[2], stage(body.thirty_two[1], unit(body.thirty_two[0], sixteen)))
+    top = unit(neck.enter, deep)
+    middle = stage(neck.down_middle, sixteen, top)
+    fine = stage(neck.down_fine, eight, unit(neck.narrow, middle))
+    middle = stage(neck.up_middle, unit(neck.shrink_fine, fine), middle)
+    coarse = stage(neck.up_coarse, unit(neck.shrink_middle, middle), top)
+    for head, ins in zip(model.heads, (fine, middle, coarse), strict=True):
+        assert isinstance(head, Head)
+        channels = unit(head.stem, ins)
+        answers = (head.scores, head.boxes)
+        found += [(answer, (channels,), (answer.out_channels,)) for answer in answers]
+    return found
+
+
+def _places(runs: Sequence[Run]) -> Tensor:
+    """Where the narrow network's channels lie in the wide one: run after run, each at its start."""
+    start, places = 0, []
+    for narrow, wide in runs:
+        places.append(torch.arange(start, start + narrow))
+        start += wide
+    return torch.cat(places)
+
+
+@torch.no_grad()
+def _give(small: nn.Module, large: nn.Module, reads: Tensor, writes: Tensor) -> None:
+    kernel, into = (m[0] if isinstance(m, ConvUnit) else m for m in (small, large))
+    assert isinstance(kernel, nn.Conv2d)
+    assert isinstance(into, nn.Conv2d)
+    rows = torch.zeros(len(writes), *into.weight.shape[1:])
+    rows[:, reads] = kernel.weight
+    into.weight[writes] = rows
+    if kernel.bias is not None and into.bias is not None:
+        into.bias[writes] = kernel.bias
+    if isinstance(small, ConvUnit) and isinstance(large, ConvUnit):
+        theirs = large[1].state_dict()
+        for name, values in small[1].state_dict().items():
+            if values.ndim:
+                theirs[name][writes] = values
