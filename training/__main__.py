@@ -157,13 +157,15 @@ def thresholds(
 def evaluate(
     card: Card,
     sets: Annotated[list[Path], typer.Argument(help="Folders with images/ and labels/.")],
-    out: Annotated[Path, typer.Option(help="Where figures and plots go.")] = Path("docs/detector"),
+    out: Annotated[
+        Path | None, typer.Option(help="Where figures and plots go; else docs/detector/NAME.")
+    ] = None,
     rendered: Annotated[Path | None, typer.Option(help="Set whose misses may be shown.")] = None,
 ) -> None:
-    """Write figures (JSON) and plots: precision and recall, recall by height, calibration."""
+    """Write figures and plots: precision and recall, recall by height, calibration, misses."""
     from training.report import write_report
 
-    write_report(card, sets, out, rendered)
+    write_report(card, sets, out or Path("docs/detector", card.stem), rendered)
 
 
 @app.command()

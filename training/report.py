@@ -5,16 +5,47 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from edge_agent.boxes import LABELS
 from training import plots
 from training.evaluate import evaluate, recall_by_trait
 from training.export import save_card
 
+PAGE = """# {name} {version}
+
+Written by `python -m training evaluate`, at the thresholds of the model's card: {thresholds}.
+
+AP50 is the area under the curve of precision and recall, a box counting as found where half of it
+and its object's union is common to both. Small objects, which no detector of this size can promise
+to find, count in AP50 and recall and are left out of the last column.
+
+| set | pictures | false boxes a picture | class | boxes | AP50 | recall | recall of the larger |
+|---|---|---|---|---|---|---|---|
+{rows}
+
+## What it is bad at
+
+{weak}
+
+## Curves
+
+![Precision and recall](precision_recall.svg)
+![Recall by height at the network's input](recall_by_height.svg)
+![How often a score holds](calibration.svg)
+"""
+MISSES = """
+## Its worst misses, on rendered pictures
+
+![Pictures of rendered objects that were not found](misses.webp)
+"""
+
 
 def write_report(card: Path, folders: Sequence[Path], out: Path, rendered: Path | None) -> None:
     """Evaluate `card` on every folder and on `rendered`, whose pictures alone may be shown."""
+    figures: dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     folders = [*folders, rendered] if rendered else list(folders)
     sets, figures = evaluate(card, folders)
@@ -31,5 +62,36 @@ def write_report(card: Path, folders: Sequence[Path], out: Path, rendered: Path 
         json.dumps({"model": facts["sha256"], "version": facts["version"], **figures}, indent=2)
         + "\n"
     )
+    (out / "README.md").write_text(page(facts, figures) + (MISSES if rendered else ""))
     facts["measured"] = figures
     save_card(card, facts)
+
+
+def page(facts: dict[str, Any], figures: dict[str, Any]) -> str:
+    """The figures in words and a table, in Markdown."""
+    rows = [
+        row for name, found in figures.items() if "pictures" in found for row in _rows(name, found)
+    ]
+    thresholds = ", ".join(f"{label} {value}" for label, value in facts["thresholds"].items())
+    weak = "\n".join(f"- {text}" for text in facts["weak_at"]) or "Not written down yet."
+    return PAGE.format(
+        name=facts["name"], version=facts["version"], thresholds=thresholds,
+        rows="\n".join(rows), weak=weak,
+    )  # fmt: skip
+
+
+def _rows(name: str, figures: dict[str, Any]) -> list[str]:
+    of_set = [name, figures["pictures"], f"{figures['false_boxes_per_picture']:.3f}"]
+    rows = []
+    for label in filter(figures.get, LABELS):
+        of_class = figures[label]
+        larger = "none"
+        if of_class["promised_boxes"]:
+            larger = (
+                f"{of_class['promised_recall']:.3f} of {of_class['promised_boxes']}"
+                f" from {of_class['promised_from_px']:.0f} px"
+            )
+        measured = [f"{of_class[key]:.3f}" for key in ("ap50", "recall")]
+        rows.append([*of_set, label, of_class["boxes"], *measured, larger])
+        of_set = ["", "", ""]
+    return [f"| {' | '.join(map(str, row))} |" for row in rows or [[*of_set, *[""] * 5]]]
