@@ -66,19 +66,22 @@ def choose(
     """The cheapest threshold for each class of `LABELS`, (3,).
 
     `shown` are pictures with objects, `empty` are ones without any; only objects of the promised
-    height (px at the input) count as leaks. Each class is judged alone and gets a third of the cap;
-    where none meets it, the one with the fewest false boxes is taken.
+    height (px at the input) count as leaks. Where the cap is exceeded, false boxes grow dearer for
+    all classes alike until it is met: whichever class loses least by giving some up does so.
     """
-    chosen = np.full(len(LABELS), CANDIDATES[-1])
+    missed = np.zeros((len(LABELS), len(CANDIDATES)))  # share of the objects
+    false = np.zeros_like(missed)  # boxes a picture
     for label, name in enumerate(LABELS):
-        costs = []
-        for threshold in CANDIDATES:
+        for i, threshold in enumerate(CANDIDATES):
             only = np.full(len(LABELS), np.inf)
             only[label] = threshold
             heights, found = heights_and_found(shown, label, only)
-            missed = np.mean(~found[heights >= promised[name]]) if len(heights) else 0.0
-            false = false_boxes(empty, only)[label] / max(len(empty), 1)
-            over = max(0.0, false - cost.most_false / len(LABELS))
-            costs.append(cost.leak * missed + cost.cover * false + 1e6 * over)
-        chosen[label] = CANDIDATES[int(np.argmin(costs))]
-    return chosen
+            leaks = ~found[heights >= promised[name]]
+            missed[label, i] = leaks.mean() if len(leaks) else 0.0
+            false[label, i] = false_boxes(empty, only)[label] / max(len(empty), 1)
+    classes = np.arange(len(LABELS))
+    for price in np.geomspace(cost.cover, 1e6 * cost.leak, 600):
+        chosen = np.argmin(cost.leak * missed + price * false, axis=1)
+        if false[classes, chosen].sum() <= cost.most_false:
+            break
+    return CANDIDATES[chosen]

@@ -24,6 +24,7 @@ def look(
 
 
 A, B, FAR = [0, 0, 60, 20], [100, 0, 160, 20], [300, 300, 360, 320]
+TALL = [0, 0, 60, 60]
 
 
 def test_average_precision_counts_each_truth_once() -> None:
@@ -55,6 +56,16 @@ def test_a_cap_on_false_boxes_beats_the_cost_of_leaks() -> None:
     empty = [look([], [FAR], [0.5])] * 10
     chosen = thresholds.choose(shown, empty, PROMISED, thresholds.Cost(leak=1000))
     assert chosen[0] > 0.5
+
+
+def test_the_class_that_needs_false_boxes_more_gets_more_of_them() -> None:
+    plates = [look([A], [A], [s]) for s in (0.9, 0.9, 0.3)]
+    labels = [look([TALL], [TALL], [s], 2) for s in (0.9, 0.4, 0.4)]
+    empty = [look([], [FAR], [0.35]), look([], [FAR], [0.5], 2), *[look([], [], [])] * 8]
+    cost = thresholds.Cost(most_false=0.1)  # one box in ten pictures: too few for both
+    chosen = thresholds.choose([*plates, *labels], empty, PROMISED, cost)
+    assert chosen[0] > 0.35  # a third of the plates would be found by giving it to them
+    assert chosen[2] <= 0.4  # but two thirds of the labels
 
 
 def test_objects_too_small_to_promise_do_not_pull_thresholds_down() -> None:
