@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from tests.cloud_control.browsing import DESKTOP, PHONE, browsing
@@ -23,8 +24,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def press(site: Site, *keys: str) -> None:
+    """As a keyboard does: to whatever has the focus, also while the page draws it anew."""
     for key in keys:
-        site.browser.switch_to.active_element.send_keys(key)
+        ActionChains(site.browser).send_keys(key).perform()
 
 
 def walk_to(site: Site, holds: str) -> None:
