@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from edge_agent.errors import SettingsError
 from training.loss import Targets, detection_loss
 from training.mixture import Batch, Mixture, Places
 from training.model import Detector, anchor_grid, averaged_detector
@@ -210,6 +211,9 @@ class State:
         self.earlier = saved["seconds"] + saved.get("earlier", 0.0)
 
     def load(self, saved: dict[str, Any]) -> None:
+        network = saved.get("network", "veil-nano")
+        if network != self.run.network:
+            raise SettingsError(f"{self.run.folder} trains {network}: name it, or another folder")
         for name in ("model", "average", "optimiser"):
             if name in saved:  # a packed checkpoint has left the optimiser's moments behind
                 getattr(self, name).load_state_dict(saved[name])

@@ -11,29 +11,34 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from edge_agent.errors import SettingsError
 from training.model import ConvUnit, CrossStage, Detector, Head, PyramidPool
 
-Run = tuple[int, int]  # channels that lie together: how many in the narrow and the wide network
+# A convolution, and how many channels lie together in what it reads and in what it writes.
+Layer = tuple[nn.Module, Sequence[int], Sequence[int]]
 
 
 def widen(narrow: Detector, wide: Detector) -> None:
     """Give `wide` the weights of `narrow`, in place; its own first ones should be random.
 
-    Every layer of `wide` must be at least as wide. In evaluation both answer the same.
+    In evaluation both answer the same. Raises SettingsError where a layer of `wide` is narrower.
     """
-    pairs = zip(_layers(narrow), _layers(wide), strict=True)
+    pairs = list(zip(_layers(narrow), _layers(wide), strict=True))
+    if any(
+        theirs > ours
+        for (*_, outs), (*_, mine) in pairs
+        for theirs, ours in zip(outs, mine, strict=True)
+    ):
+        raise SettingsError(f"{wide.network} is narrower than {narrow.network}: start from another")
     for (small, ins, outs), (large, wide_ins, wide_outs) in pairs:
         reads = _places(tuple(zip(ins, wide_ins, strict=True)))
         writes = _places(tuple(zip(outs, wide_outs, strict=True)))
         _give(small, large, reads, writes)
 
 
-Layer = tuple[nn.Module, Sequence[int], Sequence[int]]
-
-
 def _layers(model: Detector) -> list[Layer]:
-    """Every convolution, with the runs of channels that it reads and writes."""
-    body, neck, found = model.body, model.neck, []
+    body, neck = model.body, model.neck
+    found: list[Layer] = []
 
     def unit(module: nn.Module, *ins: int) -> int:
         assert isinstance(module, ConvUnit)
@@ -70,10 +75,13 @@ def _layers(model: Detector) -> list[Layer]:
     return found
 
 
-def _places(runs: Sequence[Run]) -> Tensor:
-    """Where the narrow network's channels lie in the wide one: run after run, each at its start."""
+def _places(together: Sequence[tuple[int, int]]) -> Tensor:
+    """Where the narrow network's channels lie in the wide one, each stretch at its own start.
+
+    together: how many lie together in the narrow and in the wide network, stretch by stretch.
+    """
     start, places = 0, []
-    for narrow, wide in runs:
+    for narrow, wide in together:
         places.append(torch.arange(start, start + narrow))
         start += wide
     return torch.cat(places)

@@ -14,7 +14,7 @@ import torch
 from torch import distributed, multiprocessing
 
 from edge_agent.detect.card import load_card
-from edge_agent.errors import ModelError
+from edge_agent.errors import ModelError, SettingsError
 from training import export
 from training.augment import Sample, Window, add_tracer_band, cut, keep_visible
 from training.data import IGNORED, NOTHING, PLATE
@@ -82,6 +82,11 @@ def test_a_wider_network_begins_with_what_the_narrow_one_knows(run: Run) -> None
     second.save()  # and a wide run's checkpoint knows that it is wide
     saved = torch.load(wide.folder / "latest.pt", weights_only=True)
     assert averaged_detector(saved).network == "veil-small"
+    with pytest.raises(SettingsError, match="trains veil-small"):
+        make_state(replace(wide, network="veil-nano"))
+    back = replace(run, folder=run.folder / "back", start=wide.folder / "latest.pt")
+    with pytest.raises(SettingsError, match="veil-nano is narrower than veil-small"):
+        make_state(back)
 
 
 def test_held_layers_stay_as_they_are(run: Run) -> None:
