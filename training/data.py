@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.boxes import LABELS, FloatArray, IntArray
-from edge_agent.errors import SourceError
+from edge_agent.errors import SettingsError, SourceError
 
 Picture = NDArray[np.uint8]
 IGNORED = -1  # a label: nothing is punished in this region
@@ -124,9 +124,12 @@ class PictureStore:
     """Decoded pictures in one memory map, so that loaders neither decode nor copy.
 
     `picture(i)` is a read-only (H, W, 3) RGB view; `boxes[i]`, `labels[i]` as in `Annotation`.
+    Raises SettingsError where none was built.
     """
 
     def __init__(self, folder: Path) -> None:
+        if not (folder / "index.json").exists():
+            raise SettingsError(f"{folder} holds no decoded pictures: start `train` first")
         index = json.loads((folder / "index.json").read_text())
         self.names: list[str] = index["names"]
         self.boxes = [np.array(b, np.float32).reshape(-1, 4) for b in index["boxes"]]

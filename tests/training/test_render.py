@@ -106,6 +106,27 @@ def test_every_layout_can_be_drawn(module: object, monkeypatch: pytest.MonkeyPat
         assert patch.pixels[..., :3].std() > 5, name
 
 
+def test_some_training_labels_are_joined_of_two_and_no_held_out_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    joined = labels._joined(
+        np.random.default_rng(1),
+        np.full((60, 90, 3), 200, np.uint8),
+        np.full((40, 30, 3), 50, np.uint8),
+    )
+    assert joined.shape == (60, 90, 3)
+    assert set(np.unique(joined)) == {50, 200}
+
+    calls: list[int] = []
+    monkeypatch.setattr(labels, "_joined", lambda _rng, first, _second: calls.append(1) or first)
+    for seed in range(12):
+        labels.paint(np.random.default_rng(seed), "val")
+    assert not calls
+    for seed in range(24):
+        labels.paint(np.random.default_rng(seed), "train")
+    assert 0 < len(calls) < 24
+
+
 def test_every_plate_can_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, plate in dict(plates.PLATES).items():
         monkeypatch.setattr(plates, "PLATES", {name: plate})

@@ -15,8 +15,15 @@ from torch import distributed, multiprocessing
 
 from edge_agent.detect.card import load_card
 from edge_agent.errors import ModelError, SettingsError
-from training import export
-from training.augment import Sample, Window, add_tracer_band, cut, keep_visible
+from training import export, mining
+from training.augment import (
+    Sample,
+    Window,
+    add_tracer_band,
+    cut,
+    ignore_unseen,
+    keep_visible,
+)
 from training.data import IGNORED, NOTHING, PLATE
 from training.loss import Targets, assign, detection_loss
 from training.mixture import Batch, Places, collate
@@ -202,6 +209,22 @@ def test_cut_boxes_follow_the_picture_and_slivers_are_ignored() -> None:
     assert shown.picture[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].min() > 250
     _, labels = keep_visible(sample.boxes, sample.labels, (0, 0, 110, 100))
     assert labels.tolist() == [IGNORED]
+
+
+def test_what_noise_and_dark_have_wiped_out_is_not_asked_for() -> None:
+    rng = np.random.default_rng(4)
+    noise = rng.normal(20, 9, (80, 120, 3))
+    printed = np.zeros((80, 120, 1))
+    printed[20:40:8, 70:110] = printed[24:40:8, 70:110] = 60
+    picture = np.clip(noise + printed, 0, 255).astype(np.uint8)
+    boxes = np.array([[10, 20, 50, 40], [70, 20, 110, 40]], np.float32)
+    seen = ignore_unseen(Sample(picture, boxes, np.array([2, 2], np.int32)))
+    assert seen.labels.tolist() == [IGNORED, 2]
+
+
+def test_mining_before_training_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="start `train` first"):
+        mining.mine_hard(Detector("veil-nano"), tmp_path)
 
 
 def test_the_network_keeps_to_its_budget() -> None:

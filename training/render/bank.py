@@ -28,7 +28,7 @@ VAL_SHARE = 0.15
 
 # kind: (painter, its share of the bank's count)
 KINDS: dict[str, tuple[Painter, float]] = {
-    "labels": (labels.paint, 1.0),
+    "labels": (labels.paint, 2.0),
     "cards": (cards.paint, 1.0),
     "plates": (plates.paint, 1.0),
     "negatives": (negatives.paint, 0.7),

@@ -15,6 +15,8 @@ from training.render.patch import Image8, Patch
 from training.render.words import Rng, chance, code, pick
 
 LONG_SIDE = 352
+FREE_WEIGHT = 14.0  # a quarter of all: what is drawn by a table is soon learnt by heart
+JOINED_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,17 @@ def _print(rng: Rng, split: str, layout: Layout) -> Image8:
     return sheet.pixels()
 
 
+def _joined(rng: Rng, first: Image8, second: Image8) -> Image8:
+    """A part of one print beside or above the rest of another: a layout that no table has."""
+    high, wide = first.shape[:2]
+    scale = max(high / second.shape[0], wide / second.shape[1])
+    filling = cv2.resize(second, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    joined, share = first.copy(), rng.uniform(0.25, 0.75)
+    rest = np.s_[int(share * high) :] if chance(rng, 0.6) else np.s_[:, int(share * wide) :]
+    joined[rest] = cv2.resize(filling[:high, :wide], (wide, high))[rest]  # a rounded size may miss
+    return joined
+
+
 def _pouch(rng: Rng, pixels: Image8) -> Image8:
     """Put the sheet into a clear pouch: the pouch's rim is part of the object."""
     height, width = pixels.shape[:2]
@@ -133,9 +146,12 @@ def paint(rng: Rng, split: str) -> Patch:
     """Draw one label of a layout that belongs to `split`."""
     names = [n for n, layout in LAYOUTS.items() if layout.split == split]
     common = ("thermal", "sticker", "fulfil", "sheet", "kr")
-    weights = np.array([3.0 if n == "free" else 1.0 + n.startswith(common) for n in names])
-    name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    weights = np.array([FREE_WEIGHT if n == "free" else 1.0 + n.startswith(common) for n in names])
+    weights /= weights.sum()
+    name = names[int(rng.choice(len(names), p=weights))]
     pixels = _print(rng, split, LAYOUTS[name])
+    if split == "train" and chance(rng, JOINED_SHARE):
+        pixels = _joined(rng, pixels, _print(rng, split, LAYOUTS[pick(rng, names)]))
     trait = "plain"
     if not name.startswith("sticker") and chance(rng, 0.2):
         pixels, trait = _pouch(rng, pixels), "pouch"
