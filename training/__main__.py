@@ -86,8 +86,9 @@ def train(
     """
     import torch
 
+    from training.mixture import Places
     from training.model import NETWORKS
-    from training.train import Places, Run, train
+    from training.train import Run, train
 
     if network not in NETWORKS:
         raise SettingsError(f"'{network}' is no network; there are {', '.join(NETWORKS)}")

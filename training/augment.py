@@ -190,16 +190,17 @@ def vary_look(rng: np.random.Generator, picture: Picture, strength: float = 1.0)
     if rng.random() < 0.12 * strength:
         grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         share = float(rng.choice([1.0, rng.uniform(-0.4, 0.9)]))
-        picture = cv2.addWeighted(grey, share, picture, 1 - share, 0)
+        picture = np.asarray(cv2.addWeighted(grey, share, picture, 1 - share, 0), np.uint8)
     if rng.random() < 0.25 * strength:
         picture = _soften(rng, picture)
     if rng.random() < 0.25 * strength:
-        picture = cv2.add(picture, _noise(rng, picture.shape), dtype=cv2.CV_8U)
+        noisy = cv2.add(picture, _noise(rng, picture.shape), dtype=cv2.CV_8U)
+        picture = np.asarray(noisy, np.uint8)
     if rng.random() < 0.3 * strength:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 85))]
         packed = cv2.imencode(".jpg", picture, quality)[1]
-        picture = cv2.imdecode(packed, cv2.IMREAD_COLOR)
-    return np.asarray(picture, np.uint8)
+        picture = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return picture
 
 
 def _relight(rng: np.random.Generator, picture: Picture) -> Picture:

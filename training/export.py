@@ -123,7 +123,7 @@ def check_parity(model: Detector, path: Path) -> None:
         pairs = zip((scores.numpy(), raw.numpy()), outputs, strict=True)
         apart = max(float(np.abs(a - b).max()) for a, b in pairs)
         lowest = np.full(len(LABELS), float(scores.sigmoid().max()) / 2, np.float32)
-        found = edge_decode(*outputs, (box.width, box.height), lowest, NMS_IOU).xyxy
+        found = edge_decode(outputs[0], outputs[1], (box.width, box.height), lowest, NMS_IOU).xyxy
         drift = _furthest(found, ours)
         if apart > 1e-3 or drift > 0.05 or not len(found):
             raise ModelError(

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from edge_agent.boxes import FloatArray, iou_matrix
-from training.augment import GREY, Picture, Sample, Window, cut
-from training.data import PLATE, PictureStore
+from training.augment import GREY, Sample, Window, cut
+from training.data import PLATE, Picture, PictureStore
 from training.model import Detector, anchor_grid, decode
 
 HARD, DOUBTS = "hard.json", "doubts.json"

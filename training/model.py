@@ -40,6 +40,7 @@ class ConvUnit(nn.Sequential):
             nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03),
             nn.ReLU(inplace=True),
         )
+        self.outputs = outputs
 
 
 class CrossStage(nn.Module):
@@ -56,7 +57,10 @@ class CrossStage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         left, right = self.split(x).chunk(2, 1)
         deep = self.inner(right)
-        return self.mix(torch.cat([left, right, deep + right if self.residual else deep], 1))
+        mixed: Tensor = self.mix(
+            torch.cat([left, right, deep + right if self.residual else deep], 1)
+        )
+        return mixed
 
 
 class PyramidPool(nn.Module):
@@ -71,7 +75,8 @@ class PyramidPool(nn.Module):
         pools = [self.squeeze(x)]
         for _ in range(3):
             pools.append(functional.max_pool2d(pools[-1], 5, 1, 2))
-        return self.mix(torch.cat(pools, 1))
+        mixed: Tensor = self.mix(torch.cat(pools, 1))
+        return mixed
 
 
 class Body(nn.Module):
@@ -158,6 +163,9 @@ class Detector(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         rare = -math.log((1 - 0.01) / 0.01)  # at the start every cell says "almost surely nothing"
         for head in self.heads:
+            assert isinstance(head, Head)
+            assert head.scores.bias is not None
+            assert head.boxes.bias is not None
             nn.init.normal_(head.scores.weight, std=0.01)
             nn.init.constant_(head.scores.bias, rare)
             nn.init.normal_(head.boxes.weight, std=0.01)
@@ -225,4 +233,5 @@ def averaged_detector(saved: dict[str, Any]) -> Detector:
     }
     model = Detector(saved.get("network", "veil-nano"))
     model.load_state_dict(weights)
-    return model.eval()
+    model.eval()
+    return model

@@ -11,10 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge_agent.boxes import LABELS
+from edge_agent.boxes import LABELS, FloatArray
 from training.data import read_picture
 from training.evaluate import Set
 from training.metrics import (
+    Looked,
     above,
     heights_and_found,
     is_true,
@@ -76,7 +77,7 @@ def draw_misses(
     judged: Set, folder: Path, thresholds: NDArray[np.float64], path: Path, most: int = 24
 ) -> None:
     """A contact sheet of the largest objects that were missed. For rendered sets only."""
-    tiles = []
+    tiles: list[tuple[float, Looked, FloatArray]] = []
     for look in judged.looks:
         missed = look.boxes[~was_found(look, thresholds)]
         tiles.extend((float((box[3] - box[1]) * look.scale), look, box) for box in missed)
@@ -100,9 +101,7 @@ def draw_misses(
     cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])
 
 
-def _outline(
-    picture: NDArray[np.uint8], box: NDArray[np.float32], colour: tuple[int, int, int]
-) -> None:
+def _outline(picture: NDArray[np.uint8], box: FloatArray, colour: tuple[int, int, int]) -> None:
     x1, y1, x2, y2 = (round(float(v)) for v in box)
     cv2.rectangle(picture, (x1, y1), (x2, y2), colour, 2)
 

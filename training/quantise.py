@@ -42,7 +42,7 @@ _IN_BYTES = ["Conv", "Relu", "Add", "Concat", "MaxPool"]
 _IN_FLOATS = re.compile(r"/body/stem/|/heads\.\d+/(?!stem/)|/Concat")
 
 
-class Calibration(CalibrationDataReader):  # type: ignore[misc]
+class Calibration(CalibrationDataReader):
     """Hands the quantiser the inputs that show which values occur."""
 
     def __init__(self, folders: Sequence[Path]) -> None:

@@ -81,7 +81,7 @@ def choose(
             false[label, i] = false_boxes(empty, only)[label] / max(len(empty), 1)
     classes = np.arange(len(LABELS))
     for price in np.geomspace(cost.cover, 1e6 * cost.leak, 600):
-        chosen = np.argmin(cost.leak * missed + price * false, axis=1)
+        chosen: NDArray[np.intp] = np.argmin(cost.leak * missed + price * false, axis=1)
         if false[classes, chosen].sum() <= cost.most_false:
             break
     return CANDIDATES[chosen]

@@ -9,7 +9,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def agreed(seconds: float) -> float:
         return seconds
     told = torch.tensor(seconds, dtype=torch.float64)
     distributed.broadcast(told, 0)
-    return told.item()
+    return float(told.item())
 
 
 def one_thread(_worker: int) -> None:
@@ -129,7 +129,9 @@ class State:
         self.steps = self.pictures = self.warmed = 0
         self.seconds = self.progress = self.earlier = 0.0
         self.losses: list[float] = []
-        self.model = Detector(run.network).to(self.device, memory_format=torch.channels_last)
+        self.model = Detector(run.network)
+        # torch's overloads lack memory_format.
+        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
         if run.start:
             self.begin(torch.load(run.start, map_location="cpu", weights_only=True))
         self.model.train().body.stem.requires_grad_(not run.held)
@@ -140,7 +142,7 @@ class State:
         latest = run.folder / "latest.pt"
         if latest.exists():
             self.load(torch.load(latest, map_location=self.device, weights_only=True))
-        self.forward: nn.Module = self.model
+        self.forward: Callable[..., tuple[torch.Tensor, torch.Tensor]] = self.model
         self.ranks = 1
         if distributed.is_initialized():
             self.ranks = distributed.get_world_size()
@@ -154,7 +156,8 @@ class State:
         pictures = pictures.to(self.device, memory_format=torch.channels_last).float() / 255
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             scores, raw = self.forward(pictures)
-        grid = anchor_grid(*pictures.shape[2:], self.device)
+        height, width = pictures.shape[2:]
+        grid = anchor_grid(height, width, self.device)
         loss = detection_loss(scores, raw, grid, targets.to(self.device))
         self.optimiser.zero_grad()
         loss.backward()

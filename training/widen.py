@@ -42,13 +42,12 @@ def _layers(model: Detector) -> list[Layer]:
 
     def unit(module: nn.Module, *ins: int) -> int:
         assert isinstance(module, ConvUnit)
-        outs = module[0].out_channels
-        found.append((module, ins, (outs,)))
-        return int(outs)
+        found.append((module, ins, (module.outputs,)))
+        return module.outputs
 
     def stage(module: nn.Module, *ins: int) -> int:
         assert isinstance(module, CrossStage)
-        half = module.split[0].out_channels // 2
+        half = module.split.outputs // 2
         found.append((module.split, ins, (half, half)))
         for inner in module.inner:
             unit(inner, half)

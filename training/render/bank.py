@@ -152,8 +152,8 @@ def _write(folder: Path, kind: str, patches: Iterable[tuple[Patch, str]]) -> Non
     numbers = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3)
     texts = np.array([row[3:] for row in rows], np.str_).reshape(-1, 3)
     start, height, width = numbers.T
-    split, layout, trait = texts.T
+    splits, layout, trait = texts.T
     np.savez(
         folder / f"{kind}.npz", start=start, height=height, width=width,
-        split=split, layout=layout, trait=trait,
+        split=splits, layout=layout, trait=trait,
     )  # fmt: skip

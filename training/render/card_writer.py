@@ -141,12 +141,9 @@ class Writer:
             )
         elif look == "odd":
             face = self._odd_face()
-        self.sheet.paste(
-            box,
-            cv2.resize(
-                face, (int(box[2] - box[0]), int(box[3] - box[1])), interpolation=cv2.INTER_AREA
-            ),
-        )
+        size = (int(box[2] - box[0]), int(box[3] - box[1]))
+        small = cv2.resize(face, size, interpolation=cv2.INTER_AREA)
+        self.sheet.paste(box, np.asarray(small, np.uint8))
         if chance(self.rng, 0.3):
             self.sheet.rect(box, None, pick(self.rng, (BLACK, self.accent, (230, 230, 230))), 3)
 
@@ -159,9 +156,10 @@ class Writer:
         elif way == 1:
             face = np.clip(face.astype(np.int16) + 90, 0, 255).astype(np.uint8)
         elif way == 2:
-            face = cv2.applyColorMap(face, int(self.rng.integers(0, 12)))
+            face = np.asarray(cv2.applyColorMap(face, int(self.rng.integers(0, 12))), np.uint8)
         else:
-            face = cv2.resize(cv2.resize(face, (6, 8), interpolation=cv2.INTER_AREA), (150, 190))
+            few = cv2.resize(face, (6, 8), interpolation=cv2.INTER_AREA)
+            face = np.asarray(cv2.resize(few, (150, 190)), np.uint8)
         return face
 
     def overprint(self) -> None:
@@ -177,15 +175,10 @@ class Writer:
         self.sheet.image.paste(tone, (0, 0), turned)
 
     def extra_ghost(self, box: Box) -> None:
-        small = portraits.fade(self.rng, self.face, self.ground)
-        self.sheet.paste(
-            box,
-            cv2.resize(
-                small,
-                (max(int(box[2] - box[0]), 4), max(int(box[3] - box[1]), 4)),
-                interpolation=cv2.INTER_AREA,
-            ),
-        )
+        faded = portraits.fade(self.rng, self.face, self.ground)
+        size = (max(int(box[2] - box[0]), 4), max(int(box[3] - box[1]), 4))
+        small = cv2.resize(faded, size, interpolation=cv2.INTER_AREA)
+        self.sheet.paste(box, np.asarray(small, np.uint8))
 
     def extra_wave(self, box: Box) -> None:
         for _ in range(int(self.rng.integers(1, 4))):

@@ -86,13 +86,14 @@ def behind(
         left, top, right, bottom = rng.uniform(0.08, 1.1, 4)
         outer = paste.between(
             quad,
-            np.float32(
+            np.array(
                 [
                     [-left, -top * 0.4],
                     [1 + right, -top * 0.4],
                     [1 + right, 1 + bottom * 0.5],
                     [-left, 1 + bottom * 0.5],
-                ]
+                ],
+                np.float32,
             ),
         )
         if not _hits(outer, avoid):
@@ -101,7 +102,8 @@ def behind(
         return
     rim = rng.uniform(0.03, 0.1)
     outer = paste.between(
-        quad, np.float32([[-rim, -rim], [1 + rim, -rim], [1 + rim, 1 + rim], [-rim, 1 + rim]])
+        quad,
+        np.array([[-rim, -rim], [1 + rim, -rim], [1 + rim, 1 + rim], [-rim, 1 + rim]], np.float32),
     )
     if "up" in layout or way < 0.7:
         strap = ink.colour(rng, 10, 230)
@@ -131,8 +133,9 @@ def pocket(rng: Rng, picture: Image8, quad: FloatArray) -> None:
     edge = rng.uniform(0.6, 0.88)
     outer = paste.between(
         quad,
-        np.float32(
-            [[-0.06, edge], [1.06, edge + rng.normal(0, 0.03)], [1.06, 1.25], [-0.06, 1.25]]
+        np.array(
+            [[-0.06, edge], [1.06, edge + rng.normal(0, 0.03)], [1.06, 1.25], [-0.06, 1.25]],
+            np.float32,
         ),
     )
     paste.paste(
@@ -166,7 +169,10 @@ def bumper(rng: Rng, picture: Image8, quad: FloatArray, avoid: list[FloatArray])
     top, bottom = rng.uniform(0.3, 2.5, 2)
     outer = paste.between(
         quad,
-        np.float32([[left, -top], [1 + right, -top], [1 + right, 1 + bottom], [left, 1 + bottom]]),
+        np.array(
+            [[left, -top], [1 + right, -top], [1 + right, 1 + bottom], [left, 1 + bottom]],
+            np.float32,
+        ),
     )
     if _hits(outer, avoid):
         return
@@ -187,13 +193,14 @@ def bumper(rng: Rng, picture: Image8, quad: FloatArray, avoid: list[FloatArray])
         rim = rng.uniform(0.02, 0.1)
         frame = paste.between(
             quad,
-            np.float32(
+            np.array(
                 [
                     [-rim * 0.4, -rim],
                     [1 + rim * 0.4, -rim],
                     [1 + rim * 0.4, 1 + rim * 1.5],
                     [-rim * 0.4, 1 + rim * 1.5],
-                ]
+                ],
+                np.float32,
             ),
         )
         paste.paste(

@@ -241,5 +241,7 @@ class Writer:
 
 
 def outer_paper(sheet: Sheet) -> Colour:
-    r, g, b = sheet.image.getpixel((2, 2))  # type: ignore[misc]
+    pixel = sheet.image.getpixel((2, 2))
+    assert isinstance(pixel, tuple)
+    r, g, b = pixel
     return (int(r), int(g), int(b))

@@ -128,14 +128,15 @@ def _pouch(rng: Rng, pixels: Image8) -> Image8:
     height, width = pixels.shape[:2]
     rims = (rng.uniform(0.02, 0.16, 4) * min(height, width)).astype(int)
     tone = pick(rng, ((215, 215, 215), (235, 235, 235), (200, 205, 210)))
-    out = cv2.copyMakeBorder(pixels, *(int(r) for r in rims), cv2.BORDER_CONSTANT, value=tone)
+    top, bottom, left, right = (int(r) for r in rims)
+    out = cv2.copyMakeBorder(pixels, top, bottom, left, right, cv2.BORDER_CONSTANT, value=tone)
     alpha = np.full(out.shape[:2], int(rng.integers(70, 170)), np.uint8)
-    alpha[rims[0] : rims[0] + height, rims[2] : rims[2] + width] = 255
+    alpha[top : top + height, left : left + width] = 255
     if chance(rng, 0.4):  # a printed header on the pouch
-        band = max(int(rims[0]), 8)
+        band = max(top, 8)
         out[:band] = pick(rng, ((240, 120, 20), (200, 30, 40), (30, 30, 30), (20, 80, 170)))
         alpha[:band] = 240
-    sheen = ink.soft_noise(rng, *out.shape[:2], int(rng.integers(3, 9)))
+    sheen = ink.soft_noise(rng, out.shape[0], out.shape[1], int(rng.integers(3, 9)))
     gain = np.clip(sheen - rng.uniform(0.4, 1.4), 0, 1)[..., None] * rng.uniform(0.3, 1)
     out = (out + (255 - out.astype(np.float32)) * gain).astype(np.uint8)
     alpha = np.maximum(alpha, (gain[..., 0] * 230).astype(np.uint8))

@@ -80,15 +80,9 @@ def photograph(rng: Rng) -> Image8:
     """A face without a card: a framed photo, a profile on a screen."""
     face = portraits.portrait(rng)
     rim = int(rng.integers(0, 25))
-    return cv2.copyMakeBorder(
-        face,
-        rim,
-        rim,
-        rim,
-        rim,
-        cv2.BORDER_CONSTANT,
-        value=pick(rng, (WHITE, BLACK, (120, 80, 50))),
-    )
+    tone = pick(rng, (WHITE, BLACK, (120, 80, 50)))
+    framed = cv2.copyMakeBorder(face, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=tone)
+    return np.asarray(framed, np.uint8)
 
 
 def receipt(rng: Rng) -> Image8:

@@ -139,7 +139,7 @@ def _net_skin(
     rng: Rng, banks: Banks, faces: list[Face], size: tuple[int, int], trait: str
 ) -> Image8:
     rows = np.flatnonzero(banks.surfaces.trait == trait)
-    skin = banks.surfaces.patch(int(pick(rng, rows)))
+    skin = banks.surfaces.patch(pick(rng, rows.tolist()))
     net = np.zeros((size[1], size[0], 3), np.uint8)
     for face in faces:
         left, top, right, bottom = face.rect
@@ -157,8 +157,9 @@ def draw(
     soft = chance(rng, 0.2)
     if soft:
         side = max(int(size), 8)
-        quad = paste.pose(rng, rng.uniform(0.6, 1.5), size * 0.8, 65, 25) + np.float32(centre)
-        faces, net_size = [Face((0, 0, side, side), quad.astype(np.float32), 1.0)], (side, side)
+        quad = paste.pose(rng, rng.uniform(0.6, 1.5), size * 0.8, 65, 25)
+        quad += np.array(centre, np.float32)
+        faces, net_size = [Face((0, 0, side, side), quad, 1.0)], (side, side)
     else:
         faces, net_size = _cuboid(rng, size, centre)
     if not faces:
@@ -216,7 +217,9 @@ def _film(rng: Rng, net: Image8, taken: list[FloatArray]) -> None:
         tone[..., :3] = pick(rng, ((34, 36, 44), (120, 84, 50), (60, 60, 64)))
         centre = taken[0][0] + (taken[0][1] - taken[0][0]) * rng.uniform(-0.1, 1.1)
         narrow = float(np.linalg.norm(taken[0][3] - taken[0][0])) * rng.uniform(0.1, 0.35)
-        band = paste.flat_quad(*centre.tolist(), net.shape[1] * 2.0, narrow, rng.normal(90, 20))
+        band = paste.flat_quad(
+            float(centre[0]), float(centre[1]), net.shape[1] * 2.0, narrow, rng.normal(90, 20)
+        )
     else:
         tone[..., :3] = pick(rng, ((235, 235, 235), (225, 200, 150), (250, 250, 250)))
         tone[..., 3] = int(rng.integers(25, 110))

@@ -72,7 +72,7 @@ def pose(rng: Rng, ratio: float, height: float, tilt: float, roll: float) -> Flo
     corners = corners @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]).T
     flat = project(corners, rng.uniform(2, 9) * max(ratio, 1) * scale)
     c, s = np.cos(turn), np.sin(turn)
-    return (flat @ np.array([[c, -s], [s, c]]).T).astype(np.float32)
+    return np.asarray(flat @ np.array([[c, -s], [s, c]]).T, np.float32)
 
 
 def project(points: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
@@ -99,9 +99,9 @@ def _shrink(patch: Image8, quad: FloatArray) -> Image8:
     while patch.shape[1] >= 2 * wide and patch.shape[0] >= 2 * high:  # halving is the fast case
         even = patch[: patch.shape[0] // 2 * 2, : patch.shape[1] // 2 * 2]
         size = (even.shape[1] // 2, even.shape[0] // 2)
-        patch = cv2.resize(even, size, interpolation=cv2.INTER_AREA)
+        patch = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8)
     small = cv2.resize(patch, (wide, high), interpolation=cv2.INTER_AREA)
-    return cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _lit(rng: Rng, patch: Image8, look: Look) -> FloatArray:
@@ -146,21 +146,21 @@ def paste(
     source = np.array(
         [[0.5, 0.5], [wide - 1.5, 0.5], [wide - 1.5, high - 1.5], [0.5, high - 1.5]], np.float32
     )
-    matrix = cv2.getPerspectiveTransform(
-        source, quad.astype(np.float32) - np.float32([x0 + 0.5, y0 + 0.5])
-    )
+    target = quad.astype(np.float32) - np.array([x0 + 0.5, y0 + 0.5], np.float32)
+    matrix = np.asarray(cv2.getPerspectiveTransform(source, target), np.float64)
     size = (x1 - x0, y1 - y0)
     if look.bend > 0:
         warped = _bent(rng, small, matrix, size, look.bend)
     else:
-        warped = cv2.warpPerspective(small, matrix, size, flags=cv2.INTER_LINEAR)
+        flat = cv2.warpPerspective(small, matrix, size, flags=cv2.INTER_LINEAR)
+        warped = np.asarray(flat, np.float32)
     if look.blur > 0:
-        warped = cv2.GaussianBlur(warped, (0, 0), look.blur)
+        warped = np.asarray(cv2.GaussianBlur(warped, (0, 0), look.blur), np.float32)
     under = picture[y0:y1, x0:x1].astype(np.float32)
     alpha = warped[..., 3:]
     if look.shadow > 0:
         step = max(pad // 2, 1)
-        shift = np.float32([[1, 0, rng.integers(-step, step + 1)], [0, 1, step]])
+        shift = np.array([[1, 0, rng.integers(-step, step + 1)], [0, 1, step]], np.float32)
         cast = cv2.blur(cv2.warpAffine(alpha, shift, size), (2 * step + 1, 2 * step + 1))
         under *= 1 - look.shadow * cast[..., None]
     under *= 1 - alpha
@@ -187,13 +187,14 @@ def _bent(
         0, 6
     )
     lift = (np.sin(wave) * depth).astype(np.float32)
-    warped = cv2.remap(
+    moved = cv2.remap(
         small,
         u + lift * np.float32(wide * np.sin(angle)),
         v + lift * np.float32(high),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
     )
+    warped = np.asarray(moved, np.float32)
     warped[..., :3] *= 1 + np.float32(rng.uniform(1, 5) * depth) * np.cos(wave)[..., None]
     return warped
 
@@ -202,7 +203,8 @@ def between(quad: FloatArray, points: FloatArray) -> FloatArray:
     """Points (N, 2), in shares of a rectangle's width and height, on the `quad` it became."""
     unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     matrix = cv2.getPerspectiveTransform(unit, quad.astype(np.float32))
-    return cv2.perspectiveTransform(np.asarray(points, np.float32).reshape(1, -1, 2), matrix)[0]
+    row = np.asarray(points, np.float32).reshape(1, -1, 2)
+    return np.asarray(cv2.perspectiveTransform(row, matrix)[0], np.float32)
 
 
 def finish_light(rng: Rng, picture: Image8) -> Image8:
@@ -211,17 +213,18 @@ def finish_light(rng: Rng, picture: Image8) -> Image8:
         x = np.arange(256, dtype=np.float32) / 255
         gamma, gain = np.exp(rng.normal(0, 0.35)), rng.uniform(0.45, 1.3)
         curves = [np.clip(x**gamma * gain * t * 255, 0, 255) for t in 1 + rng.normal(0, 0.1, 3)]
-        picture = cv2.LUT(picture, np.stack(curves, 1).astype(np.uint8)[None])
+        table = np.stack(curves, 1).astype(np.uint8)[None]
+        picture = np.asarray(cv2.LUT(picture, table), np.uint8)
     if chance(rng, 0.12):
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.5))
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.5)), np.uint8)
     elif chance(rng, 0.1):
         count = int(rng.integers(3, 10))
         line = np.zeros((count, count), np.float32)
-        end = (count - 1) / 2 * np.array([np.cos(a := rng.uniform(0, np.pi)), np.sin(a)])
+        end = (count - 1) / 2 * np.array([np.cos(turn := rng.uniform(0, np.pi)), np.sin(turn)])
         middle = np.full(2, (count - 1) / 2)
         a, b = (middle - end).round().astype(int), (middle + end).round().astype(int)
         cv2.line(line, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 1.0)
-        picture = cv2.filter2D(picture, -1, line / line.sum())
+        picture = np.asarray(cv2.filter2D(picture, -1, line / line.sum()), np.uint8)
     if chance(rng, 0.2):
         high, wide = picture.shape[:2]
         grain = cv2.resize(
@@ -239,7 +242,7 @@ def finish_light(rng: Rng, picture: Image8) -> Image8:
         _, data = cv2.imencode(
             ".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(18, 85))]
         )
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return picture
 
 
@@ -247,7 +250,7 @@ def flat_quad(x: float, y: float, width: float, height: float, degrees: float = 
     """A rectangle around (x, y), turned."""
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width / 2, height / 2]
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return (corners @ np.array([[c, s], [-s, c]]) + [x, y]).astype(np.float32)
+    return np.asarray(corners @ np.array([[c, s], [-s, c]]) + [x, y], np.float32)
 
 
 def shaded(patch: Image8, gain: float) -> Image8:

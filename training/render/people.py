@@ -37,10 +37,8 @@ def portrait(rng: Rng, split: str) -> Image8:
     face = pick(rng, _crops)
     face = face[:, ::-1] if chance(rng, 0.5) else face
     trim = int(rng.integers(0, 16))
-    face = cv2.resize(
-        np.ascontiguousarray(face[trim : 190 - trim, trim : 150 - trim]),
-        (portraits.WIDTH, portraits.HEIGHT),
-    )
+    inner = np.ascontiguousarray(face[trim : 190 - trim, trim : 150 - trim])
+    face = np.asarray(cv2.resize(inner, (portraits.WIDTH, portraits.HEIGHT)), np.uint8)
     if chance(rng, 0.6):
         face = _before_wall(rng, face)
     return portraits.develop(rng, face.astype(np.float32))
@@ -51,7 +49,8 @@ def snapshot(rng: Rng) -> Image8:
     rim = int(rng.integers(0, 25))
     tone = pick(rng, ((245, 245, 245), (18, 18, 20), (120, 80, 50)))
     face = portrait(rng, "train")
-    return cv2.copyMakeBorder(face, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=tone)
+    framed = cv2.copyMakeBorder(face, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=tone)
+    return np.asarray(framed, np.uint8)
 
 
 def _crop(picture: Image8, face: Sequence[int]) -> Image8:

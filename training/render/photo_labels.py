@@ -33,34 +33,36 @@ def view_of(
     height, width = ground.shape[:2]
     source = bank.patch(index)
     high, wide = source.shape[:2]
-    unit, name = np.float32([wide, high]) / 100, str(bank.layout[index])
+    unit, name = np.array([wide, high], np.float32) / np.float32(100), str(bank.layout[index])
     marks = MARKS.get(name, [])
-    quads = [np.float32(q) * unit for q in FACES.get(name, [])]
-    boxes = [np.float32(m["box"]).reshape(2, 2) * unit for m in marks]
+    quads = [np.array(q, np.float32) * unit for q in FACES.get(name, [])]
+    boxes = [np.array(m["box"], np.float32).reshape(2, 2) * unit for m in marks]
     focus = pick(rng, quads or boxes).mean(0) + rng.normal(0, 0.1, 2) * [width, height]
     scale = float(np.exp(rng.uniform(np.log(0.3), np.log(1.7))))
     zoom = scale
     while scale < 0.5:
         even = source[: source.shape[0] // 2 * 2, : source.shape[1] // 2 * 2]
         size = (even.shape[1] // 2, even.shape[0] // 2)
-        source, scale = cv2.resize(even, size, interpolation=cv2.INTER_AREA), scale * 2
-    shift = np.float32([width, height]) / 2 - np.float32(focus * zoom)
-    matrix = np.float32([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        source = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8)
+        scale *= 2
+    shift = np.array([width / 2, height / 2], np.float32) - (focus * zoom).astype(np.float32)
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
     opaque = cv2.cvtColor(source, cv2.COLOR_RGBA2RGB)
-    picture = cv2.warpAffine(
+    moved = cv2.warpAffine(
         opaque, matrix, (width, height), ground.copy(), borderMode=cv2.BORDER_TRANSPARENT
     )
+    picture = np.asarray(moved, np.uint8)
     if quads:
         quads = [q * np.float32(zoom) + shift for q in quads]
         return picture, label_faces(rng, picture, quads, labels), quads
     placed: Placed = []
     for mark, corners in zip(marks, boxes, strict=True):
         (x0, y0), (x1, y1) = corners * np.float32(zoom) + shift
-        box = np.float32([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+        box = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
         share, seen = paste.visible(box, width, height)
         row = -1
         if "quad" in mark and share > 0 and chance(rng, SWAP_SHARE):
-            spot = np.float32(mark["quad"]) * unit * np.float32(zoom) + shift
+            spot = np.array(mark["quad"], np.float32) * unit * np.float32(zoom) + shift
             row = swap_label(rng, picture, spot, labels)
         if share > VISIBLE_ENOUGH:
             placed.append((row, seen))
@@ -124,7 +126,9 @@ def _spot(rng: Rng, quad: FloatArray, ratio: float) -> FloatArray:
     reach = np.abs(flat).max(0)
     room = np.maximum(np.array([shape, 1.0]) - 2 * reach, 0)
     centre = reach + rng.uniform(0, 1, 2) * room
-    return paste.between(quad, (flat + np.float32(centre)) / np.float32([shape, 1.0]))
+    return paste.between(
+        quad, (flat + centre.astype(np.float32)) / np.array([shape, 1.0], np.float32)
+    )
 
 
 def _stick(rng: Rng, picture: Image8, face: FloatArray, label: Image8, spot: FloatArray) -> None:
@@ -133,7 +137,7 @@ def _stick(rng: Rng, picture: Image8, face: FloatArray, label: Image8, spot: Flo
     left, top = np.maximum(spot.min(0) - margin, 0).astype(int)
     right, bottom = (spot.max(0) + margin).astype(int)
     area = picture[top:bottom, left:right]
-    offset = np.float32([left, top])
+    offset = np.array([left, top], np.float32)
     grey = cv2.cvtColor(area, cv2.COLOR_RGB2GRAY)
     inside = np.zeros(grey.shape, np.uint8)
     cv2.fillConvexPoly(inside, (face - offset).astype(np.int32), 255)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from edge_agent.errors import SourceError
 from training.render.patch import Patch
@@ -27,4 +28,5 @@ def photograph(path: Path) -> Patch:
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
         raise SourceError(f"{path} cannot be read as a picture; remove it or write it anew")
-    return Patch(cv2.cvtColor(picture, cv2.COLOR_BGR2RGBA), path.stem, "photograph")
+    pixels = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGBA), np.uint8)
+    return Patch(pixels, path.stem, "photograph")

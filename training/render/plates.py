@@ -187,7 +187,8 @@ def _mount(rng: Rng, pixels: Image8) -> Image8:
     )
     out += (np.array([110, 95, 75], np.float32) - out) * (dirt * rng.uniform(0, 0.8))[..., None]
     if chance(rng, 0.35):  # embossed or sun-lit from one side
-        out *= np.linspace(*rng.uniform(0.6, 1.15, 2), height, dtype=np.float32)[:, None, None]
+        top, bottom = rng.uniform(0.6, 1.15, 2)
+        out *= np.linspace(top, bottom, height, dtype=np.float32)[:, None, None]
     return np.clip(out, 0, 255).astype(np.uint8)
 
 

@@ -243,8 +243,9 @@ def portrait(rng: Rng) -> Image8:
 
 def develop(rng: Rng, pixels: np.ndarray) -> Image8:
     """The portrait `pixels` (190, 150, 3) in some light; sometimes grey, dull or engraved."""
-    light = np.linspace(*rng.uniform(0.72, 1.18, 2), WIDTH, dtype=np.float32)[None, :]
-    light = light * (1 + 0.05 * ink.soft_noise(rng, HEIGHT, WIDTH, 6))
+    left, right = rng.uniform(0.72, 1.18, 2)
+    ramp = np.linspace(left, right, WIDTH, dtype=np.float32)[None, :]
+    light = ramp * (1 + 0.05 * ink.soft_noise(rng, HEIGHT, WIDTH, 6))
     across = np.linspace(-1, 1, WIDTH, dtype=np.float32) - np.float32(rng.normal(0, 0.15))
     light *= 1.05 - np.float32(rng.uniform(0, 0.5)) * across**2  # faces are round
     pixels = pixels * light[..., None]

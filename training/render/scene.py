@@ -132,7 +132,7 @@ def _parcels(scene: Scene) -> None:
         if not scene.free(np.array([x - reach, y - reach, x + reach, y + reach], np.float32)):
             continue
         for placed in parcels.draw(rng, scene.picture, scene.banks, (x, y), size):
-            hull = cv2.convexHull(placed.points)[:, 0]
+            hull = np.asarray(cv2.convexHull(placed.points), np.float32)[:, 0]
             share, box = paste.visible(hull, wide, high)
             if share >= VISIBLE_ENOUGH:
                 scene.add(scene.banks.labels, placed.index, placed.kind, box)
@@ -146,9 +146,10 @@ def _place(
     high, wide = scene.picture.shape[:2]
     for _ in range(4):
         quad = paste.pose(scene.rng, ratio, size, tilt, roll)
-        quad = (quad + np.float32(scene.spot(float(np.ptp(quad, axis=0).max())))).astype(np.float32)
+        centre = scene.spot(float(np.ptp(quad, axis=0).max()))
+        quad = quad + np.array(centre, np.float32)
         share, box = paste.visible(quad, wide, high)
-        margin = np.float32([-1, -1, 1, 1]) * size * 0.15
+        margin = np.array([-1, -1, 1, 1], np.float32) * size * 0.15
         if share >= VISIBLE_ENOUGH and scene.free(box + margin):
             return quad, box
     return None

@@ -24,7 +24,7 @@ def ground(rng: Rng, height: int, width: int, base: Colour) -> Image8:
         if chance(rng, 0.4):
             tone = np.array(ink.vivid(rng, 0.6), np.float32)
         pixels += (tone - pixels) * (net * rng.uniform(0.15, 0.7))[..., None]
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(pixels, 0, 255), np.uint8)
 
 
 def _rainbow(rng: Rng, xx: np.ndarray, yy: np.ndarray, base: Colour) -> np.ndarray:
@@ -47,7 +47,7 @@ def _net(rng: Rng, xx: np.ndarray, yy: np.ndarray) -> np.ndarray:
     bend = rng.uniform(0.005, 0.06) * np.sin(along * rng.uniform(5, 40) + rng.uniform(0, 6))
     bend += rng.uniform(0, 0.08) * np.sin(along * rng.uniform(2, 9) + across * rng.uniform(0, 9))
     lines = np.sin((across + bend) * rng.uniform(160, 900))
-    return np.clip((lines - rng.uniform(-0.2, 0.7)) * 2, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((lines - rng.uniform(-0.2, 0.7)) * 2, 0, 1), np.float32)
 
 
 def _rosette(rng: Rng, xx: np.ndarray, yy: np.ndarray) -> np.ndarray:

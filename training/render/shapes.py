@@ -21,8 +21,10 @@ def _filled(rng: Rng, mask: Image8) -> Image8:
     """`mask` in a light colour, shaded as cloth, stone or a lamp would be."""
     base = np.empty((*mask.shape, 3), np.float32)
     base[:] = _light(rng)
-    shade = 1 + rng.uniform(0.02, 0.25) * ink.soft_noise(rng, *mask.shape, int(rng.integers(2, 14)))
-    ramp = np.linspace(*rng.uniform(0.7, 1.15, 2), mask.shape[0], dtype=np.float32)
+    high, wide = mask.shape
+    shade = 1 + rng.uniform(0.02, 0.25) * ink.soft_noise(rng, high, wide, int(rng.integers(2, 14)))
+    top, bottom = rng.uniform(0.7, 1.15, 2)
+    ramp = np.linspace(top, bottom, high, dtype=np.float32)
     base *= shade[..., None] * ramp[:, None, None]
     return np.dstack([base.clip(0, 255).astype(np.uint8), mask])
 

@@ -61,13 +61,14 @@ def sheet(
 def drawn_view(rng: Rng, banks: Banks, width: int, height: int) -> Image8:
     """A ground without any photograph: soft blobs, partly covered by drawn surfaces, RGB."""
     blobs = rng.uniform(30, 220, (int(rng.integers(3, 16)), int(rng.integers(4, 24)), 3))
-    view = cv2.resize(blobs.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(blobs.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    view = np.asarray(large, np.uint8)
     for _ in range(int(rng.integers(0, 3))):
         size = rng.uniform(0.4, 1.6) * height
         quad = paste.pose(rng, rng.uniform(0.7, 2.2), size, 60, 40)
-        quad += np.float32(rng.uniform(0, 1, 2) * [width, height])
+        quad += (rng.uniform(0, 1, 2) * [width, height]).astype(np.float32)
         paste.paste(rng, view, banks.surfaces.patch(banks.surfaces.pick(rng)), quad)
-    return np.asarray(view, np.uint8)
+    return view
 
 
 def valset(folder: Path, banks: Banks, backgrounds: Path | None, seed: int, count: int) -> None:

@@ -83,7 +83,7 @@ def _tape(rng: Rng, base: np.ndarray) -> None:
         strip = cv2.resize(
             ink.finish(prints.tape(rng), SIZE), (SIZE, wide), interpolation=cv2.INTER_AREA
         )
-        _blend(base, strip, 0, at, rng.uniform(0.85, 1))
+        _blend(base, np.asarray(strip, np.uint8), 0, at, rng.uniform(0.85, 1))
     else:
         gain, tone = (
             rng.uniform(0.1, 0.5),
