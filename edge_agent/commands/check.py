@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 
 from edge_agent import flags
 from edge_agent.build import camera_terms, encoder_settings
-from edge_agent.detect.card import find_model, load_card, read_model
+from edge_agent.detect.card import ModelCard, find_model, load_card, read_model
+from edge_agent.detect.onnx_detector import OnnxDetector
 from edge_agent.detect.self_test import self_test
 from edge_agent.detect.variant import variant_for_this_cpu
 from edge_agent.errors import SettingsError, VeilcastError
 from edge_agent.local_api import LOOPBACK, listen_on_loopback
 from edge_agent.media.probe import probe_encoder, probe_sink, probe_source
 from edge_agent.settings import Settings
+
+TIMED_LOOKS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,9 @@ def check(
     """Try everything that a stream needs, and say in plain words what to mend.
 
     Settings, the model's card, its file, its eyes (a rendered plate, card
-    and label must be found), the encoder, the local port, and the source
-    and sinks that you name. The exit status is 0 only if all is well.
+    and label must be found) and its speed, the encoder, the local port, and
+    the source and sinks that you name. The exit status is 0 only if all is
+    well.
 
     [bold]Examples[/bold]
 
@@ -113,7 +119,21 @@ def _model(settings: Settings) -> Iterator[Finding]:
     intact = _tried("model file", file)
     yield intact
     if intact.ok:
-        yield _tried("self-test", eyes)
+        seeing = _tried("self-test", eyes)
+        yield seeing
+        if seeing.ok:
+            yield _tried("speed", partial(_speed, card))
+
+
+def _speed(card: ModelCard) -> str:
+    detector, best = OnnxDetector(card), float("inf")
+    picture = np.full((card.input.height, card.input.width, 3), 114, np.uint8)
+    for _ in range(TIMED_LOOKS):
+        began = time.perf_counter()
+        detector.look_rgb(picture)
+        best = min(best, time.perf_counter() - began)
+    detector.close()
+    return f"{best * 1000:.1f} ms a look, of one core, at best"
 
 
 def _port(port: int) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -36,8 +37,17 @@ def test_all_is_well_on_a_fresh_install() -> None:
     result = check()
     assert result.exit_code == 0
     assert "FAIL" not in result.stdout
-    for name in ("settings", "model card", "model file", "self-test", "encoder", "local port"):
+    for name in (
+        "settings",
+        "model card",
+        "model file",
+        "self-test",
+        "speed",
+        "encoder",
+        "local port",
+    ):
         assert f"ok   {name}" in result.stdout
+    assert re.search(r"speed +\d+\.\d ms a look", result.stdout)
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
