@@ -117,8 +117,13 @@ def test_some_training_labels_are_joined_of_two_and_no_held_out_one(
     assert joined.shape == (60, 90, 3)
     assert set(np.unique(joined)) == {50, 200}
 
-    calls: list[int] = []
-    monkeypatch.setattr(labels, "_joined", lambda _rng, first, _second: calls.append(1) or first)
+    calls = []
+
+    def join(_rng: object, first: object, _second: object) -> object:
+        calls.append(first)
+        return first
+
+    monkeypatch.setattr(labels, "_joined", join)
     for seed in range(12):
         labels.paint(np.random.default_rng(seed), "val")
     assert not calls

@@ -21,7 +21,7 @@ def _root() -> None:
 def make_bank(
     folder: Path,
     seed: Annotated[int, typer.Option(help="Same seed and count, same bytes.")] = 1,
-    count: Annotated[int, typer.Option(help="Labels, cards and plates each.")] = 3000,
+    count: Annotated[int, typer.Option(help="Cards and plates each; twice as many labels.")] = 3000,
     parcels: Annotated[list[Path], typer.Option(help="Photographs of parcels.")] = [],  # noqa: B006
     portraits: Annotated[list[Path], typer.Option(help="Photographs of people.")] = [],  # noqa: B006
     workers: int = 2,

@@ -15,7 +15,7 @@ from training.render.patch import Image8, Patch
 from training.render.words import Rng, chance, code, pick
 
 LONG_SIDE = 352
-FREE_WEIGHT = 14.0  # a quarter of all: what is drawn by a table is soon learnt by heart
+FREE_WEIGHT = 14.0  # a quarter of all: what comes from a table is soon learnt by heart
 JOINED_SHARE = 0.25
 
 
