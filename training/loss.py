@@ -15,6 +15,7 @@ from training.model import decode
 BOX_WEIGHT = 4.0
 TOP_ANCHORS = 9
 SCORE_POWER, OVERLAP_POWER = 0.5, 4.0
+LOWEST_QUALITY = 0.5  # asked for at an object's best anchor, however badly its box still fits
 MIN_HALF_REACH = 8.0  # pixels: an 8 px plate still gets a 16 px region of candidate anchors
 
 
@@ -64,7 +65,9 @@ def detection_loss(scores: Tensor, raw: Tensor, grid: Tensor, targets: Targets) 
 def assign(probability: Tensor, boxes: Tensor, grid: Tensor, targets: Targets) -> Assignment:
     """Task-aligned assignment (TOOD, Feng et al. 2021): the anchors that both score and fit best.
 
-    A tiny prior by distance and size settles the cold start, when nothing scores or fits yet.
+    A tiny prior by distance and size settles the cold start, when nothing scores or fits yet. The
+    paper's target is the best overlap itself, which teaches a network to doubt what is hard and
+    gives its box little weight: `LOWEST_QUALITY` is a floor under it.
     """
     real = targets.labels >= 0
     inside, distance = _candidates(grid, targets.boxes)
@@ -84,7 +87,7 @@ def assign(probability: Tensor, boxes: Tensor, grid: Tensor, targets: Targets) -
     positive &= owns | ~contested
     fit = fit * positive
     peak = fit.amax(-1, keepdim=True).clamp(min=1e-9)
-    reach = (overlap * positive).amax(-1, keepdim=True).clamp(min=0.1)
+    reach = (overlap * positive).amax(-1, keepdim=True).clamp(min=LOWEST_QUALITY)
     quality = (fit / peak * reach).amax(1)
     return Assignment(positive.any(1), positive.float().argmax(1), quality)
 

@@ -25,7 +25,7 @@ from training.augment import (
     keep_visible,
 )
 from training.data import IGNORED, NOTHING, PLATE
-from training.loss import Targets, assign, detection_loss
+from training.loss import LOWEST_QUALITY, Targets, assign, detection_loss
 from training.mixture import Batch, Places, collate
 from training.model import Detector, anchor_grid, averaged_detector, decode, gigaflops
 from training.train import Run, State, train
@@ -184,6 +184,15 @@ def test_small_objects_get_anchors_and_ignored_ones_none() -> None:
     found = assign(score, decode(torch.zeros(1, len(grid), 4), grid), grid, targets)
     assert found.positive.any()
     assert (found.target[found.positive] == 0).all()
+
+
+def test_an_object_that_no_box_fits_well_yet_is_asked_for_all_the_same() -> None:
+    grid = anchor_grid(96, 128)
+    wide = torch.tensor([[[4.0, 4, 124, 92]]])  # the boxes below are 8, 16 and 32 px wide
+    targets = Targets(wide, torch.tensor([[PLATE]]))
+    score, boxes = torch.full((1, len(grid), 3), 0.3), decode(torch.zeros(1, len(grid), 4), grid)
+    quality = assign(score, boxes, grid, targets).quality
+    assert quality.max().item() == pytest.approx(LOWEST_QUALITY)
 
 
 def test_nothing_is_punished_in_an_ignored_region() -> None:
