@@ -29,7 +29,7 @@ from training.widen import widen
 BATCH = 32
 RATE = 1.5e-3
 WARM_UP_STEPS = 100
-FINISH = 0.13  # of the schedule: whole pictures at the native input, no mosaic
+FINISH = 0.2  # of the schedule: whole pictures at the native input, no mosaic
 CHECKPOINT_SECONDS = 180
 REPORT_STEPS = 50
 CROP, NATIVE = (384, 256), (640, 384)

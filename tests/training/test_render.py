@@ -140,6 +140,15 @@ def test_every_plate_can_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.ptp(np.percentile(opaque, (4, 96))) > 60, name  # ink stands out from its ground
 
 
+def test_free_plates_have_any_colour_and_signs_that_can_be_read() -> None:
+    drawn = [plates._free(np.random.default_rng(seed)) for seed in range(40)]
+    assert len({plate.ground for plate in drawn}) > 20
+    assert {len(plate.rows) for plate in drawn} == {1, 2}
+    for seed, plate in enumerate(drawn):
+        pixels = plates._draw(np.random.default_rng(seed), "train", plate)
+        assert np.ptp(pixels.mean(2)) > 60
+
+
 def test_an_unfinished_bank_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"training\.render bank"):
         bank.load_banks(tmp_path, "train")

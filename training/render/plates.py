@@ -40,6 +40,38 @@ class Plate:
 PLATES = {name: Plate(**fields) for name, fields in layouts.read("plates").items()}
 
 
+def _free(rng: Rng) -> Plate:
+    """A plate that nobody issues: any signs, any colours, so that no table is learnt by heart."""
+    ratio = float(np.exp(rng.uniform(np.log(1.2), np.log(5.2))))
+    lines = 1 if chance(rng, 0.85 if ratio > 2.6 else 0.35) else 2
+    hangul = chance(rng, 0.3)
+    band = (pick(rng, ("left", "both", "slim", "top", "right")), ink.vivid(rng))
+    ground = pick(rng, (WHITE, ink.colour(rng, 200, 255), ink.vivid(rng, rng.uniform(0.2, 1))))
+    tone = pick(rng, (BLACK, WHITE, ink.vivid(rng, rng.uniform(0.2, 1))))
+    if abs(sum(ground) - sum(tone)) < 300:
+        tone = WHITE if sum(ground) < 380 else BLACK
+    return Plate(
+        ratio,
+        tuple((_signs(rng, "0ㅎ" if hangul else "0A", lines),) for _ in range(lines)),
+        (ground,),
+        (tone,),
+        heights=tuple(rng.uniform(0.6, 1.4, lines)),
+        band=band if chance(rng, 0.35) else None,
+        font="korean_bold" if hangul else pick(rng, ("bold", "narrow")),
+        art=0.25 if sum(tone) < 300 else 0.0,  # its hills are bright
+    )
+
+
+def _signs(rng: Rng, kinds: str, lines: int) -> str:
+    """A pattern of one to four groups, fewer where there are several rows; sometimes a word."""
+    if chance(rng, 0.04):
+        return "w"
+    groups = int(rng.integers(1, 5 - lines))
+    parts = [pick(rng, kinds) * int(rng.integers(1, 5)) for _ in range(groups)]
+    parts[0] += "0"  # a sign alone would fill the row
+    return pick(rng, (" ", "-", "", "·")).join(parts)
+
+
 def _row(rng: Rng, pattern: str) -> str:
     signs = {
         "0": lambda: words.digits(rng, 1),
@@ -197,6 +229,7 @@ def paint(rng: Rng, split: str) -> Patch:
     names = [n for n, plate in PLATES.items() if plate.split == split]
     weights = np.array([PLATES[n].weight for n in names])
     name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-    pixels = _mount(rng, _draw(rng, split, PLATES[name]))
+    plate = _free(rng) if name == "free" else PLATES[name]
+    pixels = _mount(rng, _draw(rng, split, plate))
     patch = ink.finish(pixels, LONG_SIDE, float(rng.uniform(0.03, 0.12)))
     return Patch(patch, name, name.split("_")[0])
