@@ -79,13 +79,19 @@ def figures(judged: Set, thresholds: NDArray[np.float64]) -> dict[str, object]:
     for label, name in enumerate(LABELS):
         heights, found = heights_and_found(judged.looks, label, thresholds)
         if len(heights):
-            promised = heights >= PROMISED_HEIGHT[name]
+            least = PROMISED_HEIGHT[name]
+            promised = heights >= least
             result[name] = {
                 "boxes": len(heights),
                 "ap50": round(precision_recall(judged.looks, label).average_precision, 4),
                 "recall": round(float(found.mean()), 4),
-                "promised_from_px": PROMISED_HEIGHT[name],
+                "promised_from_px": least,
                 "promised_boxes": int(promised.sum()),
+                "promised_ap50": round(
+                    precision_recall(judged.looks, label, least).average_precision, 4
+                )
+                if promised.any()
+                else None,
                 "promised_recall": round(float(found[promised].mean()), 4)
                 if promised.any()
                 else None,

@@ -45,17 +45,24 @@ class Curve:
         return float(np.sum(np.diff(self.recall, prepend=0.0) * envelope))
 
 
-def precision_recall(looks: Sequence[Looked], label: int) -> Curve:
-    """One class against its own boxes at IoU 0.5, the best scores first."""
+def precision_recall(looks: Sequence[Looked], label: int, lowest: float = 0.0) -> Curve:
+    """One class against its own boxes at IoU 0.5, the best scores first.
+
+    Objects of less than `lowest` pixels of height at the input neither have to be found nor make
+    what fits them false.
+    """
     scores, hits, total = [], [], 0
     for look in looks:
         truth = look.boxes[look.labels == label]
-        total += len(truth)
+        large = (truth[:, 3] - truth[:, 1]) * look.scale >= lowest
+        total += int(large.sum())
         mine = look.found.label == label
         order = np.argsort(-look.found.score[mine], kind="stable")
         overlaps = iou_matrix(look.found.xyxy[mine][order], truth)
-        scores.append(look.found.score[mine][order])
-        hits.append(_first_hits(overlaps))
+        hit = _first_hits(overlaps[:, large])
+        counts = hit | (overlaps[:, ~large].max(axis=1, initial=0.0) < MATCH_IOU)
+        scores.append(look.found.score[mine][order][counts])
+        hits.append(hit[counts])
     score, hit = np.concatenate(scores), np.concatenate(hits)
     order = np.argsort(-score, kind="stable")
     true = np.cumsum(hit[order])

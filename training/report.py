@@ -20,10 +20,10 @@ Written by `python -m training evaluate`, at the thresholds of the model's card:
 
 AP50 is the area under the curve of precision and recall, a box counting as found where half of it
 and its object's union is common to both. Small objects, which no detector of this size can promise
-to find, count in AP50 and recall and are left out of the last column.
+to find, count in the first AP50 and recall; the last columns are of the larger ones alone.
 
-| set | pictures | false boxes a picture | class | boxes | AP50 | recall | recall of the larger |
-|---|---|---|---|---|---|---|---|
+| set | pictures | false boxes a picture | class | boxes | AP50 | recall | larger | AP50 | recall |
+|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
 ## What it is bad at
@@ -85,13 +85,16 @@ def _rows(name: str, figures: dict[str, Any]) -> list[str]:
     rows = []
     for label in filter(figures.get, LABELS):
         of_class = figures[label]
-        larger = "none"
+        larger = ["none", "", ""]
         if of_class["promised_boxes"]:
-            larger = (
-                f"{of_class['promised_recall']:.3f} of {of_class['promised_boxes']}"
-                f" from {of_class['promised_from_px']:.0f} px"
-            )
-        measured = [f"{of_class[key]:.3f}" for key in ("ap50", "recall")]
-        rows.append([*of_set, label, of_class["boxes"], *measured, larger])
+            which = f"{of_class['promised_boxes']} from {of_class['promised_from_px']:.0f} px"
+            larger = [which, *_decimals(of_class, "promised_ap50", "promised_recall")]
+        rows.append(
+            [*of_set, label, of_class["boxes"], *_decimals(of_class, "ap50", "recall"), *larger]
+        )
         of_set = ["", "", ""]
-    return [f"| {' | '.join(map(str, row))} |" for row in rows or [[*of_set, *[""] * 5]]]
+    return [f"| {' | '.join(map(str, row))} |" for row in rows or [[*of_set, *[""] * 7]]]
+
+
+def _decimals(figures: dict[str, Any], *keys: str) -> list[str]:
+    return [f"{figures[key]:.3f}" for key in keys]

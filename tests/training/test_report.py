@@ -19,6 +19,7 @@ def of_class(boxes: int, promised: int) -> dict[str, object]:
         "recall": 0.5,
         "promised_from_px": 12.0,
         "promised_boxes": promised,
+        "promised_ap50": 0.8125 if promised else None,
         "promised_recall": 0.875 if promised else None,
     }
 
@@ -40,7 +41,7 @@ def test_each_class_of_a_set_has_a_row_and_an_empty_set_one() -> None:
     assert "- plates in fog" in text
     rows = [line for line in text.splitlines() if line.startswith("|")][2:]
     assert rows == [
-        "| street | 9 | 0.200 | license_plate | 8 | 0.750 | 0.500 | 0.875 of 4 from 12 px |",
-        "|  |  |  | id_card | 2 | 0.750 | 0.500 | none |",
-        "| empty | 3 | 1.000 |  |  |  |  |  |",
+        "| street | 9 | 0.200 | license_plate | 8 | 0.750 | 0.500 | 4 from 12 px | 0.812 | 0.875 |",
+        "|  |  |  | id_card | 2 | 0.750 | 0.500 | none |  |  |",
+        "| empty | 3 | 1.000 |  |  |  |  |  |  |  |",
     ]

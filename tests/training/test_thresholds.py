@@ -34,6 +34,14 @@ def test_average_precision_counts_each_truth_once() -> None:
     assert curve.average_precision == pytest.approx(0.5 * 1.0 + 0.5 * 0.5)
 
 
+def test_small_objects_need_not_be_found_and_do_not_make_what_fits_them_false() -> None:
+    looks = [look([TALL, B], [B, FAR, TALL], [0.9, 0.8, 0.7])]
+    curve = metrics.precision_recall(looks, 0, lowest=40.0)
+    assert curve.scores.tolist() == pytest.approx([0.8, 0.7])
+    assert curve.recall.tolist() == [0.0, 1.0]
+    assert metrics.precision_recall(looks, 0).recall.tolist() == [0.5, 0.5, 1.0]
+
+
 def test_a_box_of_any_class_counts_as_found_and_is_not_false() -> None:
     mixed = look([A, FAR], [A], [0.9])
     as_card = Detections(mixed.found.xyxy, mixed.found.score, np.array([1], np.int32))
