@@ -55,7 +55,7 @@ class Protect(Section):
         "mosaic",
         description="average looks most natural but is weaker: its colours come from what it hides",
     )
-    mask_scale: float = Field(1.16, ge=1.0, le=4.0, description="size of the cover to the object")
+    mask_scale: float = Field(1.3, ge=1.0, le=4.0, description="size of the cover to the object")
     look_ahead: float = Field(
         0.6, ge=0.0, le=3.0, description="seconds that frames wait (live: 0.3 at least)"
     )

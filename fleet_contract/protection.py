@@ -43,7 +43,7 @@ class Protection(Part):
         "mosaic", description="how hidden pixels look; `average` is weaker than the others"
     )
     mask_scale: float = Field(
-        1.16, ge=1.0, le=4.0, description="size of the cover to the size of the object"
+        1.3, ge=1.0, le=4.0, description="size of the cover to the size of the object"
     )
     look_ahead: float = Field(
         0.6,

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_agent.boxes import FloatArray, IntArray
 
-MARGIN = 0.08
+MARGIN = 0.15
 MIN_MARGIN_PX = 4.0
 
 

@@ -25,7 +25,7 @@ def test_flag_beats_environment_beats_file_beats_default(
     assert settings.protect.look_ahead == 0.4
     assert settings.protect.hold == 0.7
     assert settings.encode.preset == "fast"
-    assert settings.protect.mask_scale == 1.16
+    assert settings.protect.mask_scale == 1.3
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ protections = st.fixed_dictionaries(
         "mosaic": st.booleans(),
         "classes": st.fixed_dictionaries({}, optional=dict.fromkeys(OWN, rules)),
         "replacewith": st.sampled_from(["mosaic", "solid", "average"]),
-        "mask_scale": st.sampled_from([1.0, 1.16, 4.0]),
+        "mask_scale": st.sampled_from([1.0, 1.3, 4.0]),
         "look_ahead": st.sampled_from([0.0, 0.6, 3.0]),
         "hold": st.sampled_from([0.0, 0.8, 3.0]),
         "looks_per_second": st.sampled_from([4.0, 8.0, 9.0]),
