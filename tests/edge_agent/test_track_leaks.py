@@ -15,6 +15,7 @@ from tests.edge_agent.clips import Clip, PerfectDetector, Truth, scenarios
 
 LOOK_AHEAD_NS = 600_000_000
 LATENCY_NS = 80_000_000
+MARGIN = 0.08  # less than ships: the tracker has to hold without the room that is for the detector
 SETTINGS = TrackSettings(window_ns=LOOK_AHEAD_NS)
 SINGLE = sorted(set(scenarios()) - {"many"})
 
@@ -48,8 +49,9 @@ def run(clip: Clip, detector: PerfectDetector) -> Shown:
 
 def masks(frame: Frame, boxes: TrackBoxes) -> np.ndarray:
     cover = cover_from(
-        boxes.xyxy, boxes.track, boxes.label, boxes.score, width=frame.width, height=frame.height
-    )
+        boxes.xyxy, boxes.track, boxes.label, boxes.score,
+        width=frame.width, height=frame.height, margin=MARGIN,
+    )  # fmt: skip
     mask = np.zeros((frame.height, frame.width), np.bool_)
     for x1, y1, x2, y2 in cover.xyxy:
         mask[y1:y2, x1:x2] = True
