@@ -7,7 +7,6 @@ each message to a function, in any order; HTTPS becomes events; a minute lasts a
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
@@ -30,9 +29,10 @@ from cloud_control.adapters.mosquitto import Mosquitto
 from cloud_control.adapters.mqtt import MqttBus
 from cloud_control.aws_start import begin
 from cloud_control.domain.access import digest_of
-from cloud_control.lambdas import http, messages, plane, schedule
+from cloud_control.lambdas import messages, plane, schedule
 from cloud_control.pki import Authority
 from fleet_contract.topics import Address
+from tests.cloud_control.aws.account import invoked
 from tests.cloud_control.aws.front import Front, fronted
 from tests.cloud_control.aws.iot_core import Certificates, Topics
 from tests.cloud_control.aws.moto_server import Cloud, running_moto
@@ -111,16 +111,6 @@ class Gateway(BaseHTTPRequestHandler):
         }  # fmt: skip
 
     def log_message(self, *_: object) -> None: ...
-
-
-def invoked(event: dict[str, Any]) -> dict[str, Any]:
-    """On a thread that has a loop of its own, as a function's only thread has."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        return http.handler(event, None)
-    finally:
-        loop.close()
 
 
 def deploy(front: Front, url: str, endpoint: str, authority: Authority) -> dict[str, str]:
