@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,13 +26,21 @@ Corners = NDArray[np.float32]
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """An object on one frame. corners: (N, 2) px, clockwise, inside the frame; legible: large and
-    whole enough that it had to be hidden."""
+    whole enough that it had to be hidden; behind: corners of what is in front of it."""
 
     frame: int
     track: str
     label: str
     corners: Corners
     legible: bool
+    behind: tuple[Corners, ...] = ()
+
+    def shows(self, height: int, width: int) -> Picture:
+        """(height, width), 1 at its pixels that nothing is in front of."""
+        mask = np.zeros((height, width), np.uint8)
+        for value, corners in ((1, self.corners), *((0, other) for other in self.behind)):
+            cv2.fillConvexPoly(mask, np.round(corners).astype(np.int32), value)
+        return mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,11 +86,12 @@ def write_clip(path: Path, banks: Banks, backdrops: list[Path], seed: int) -> li
         for index in range(FPS * SECONDS):
             x, y = (80 + pan * index / (FPS * SECONDS)).astype(int)
             picture = backdrop[y : y + HEIGHT, x : x + WIDTH].copy()
-            for number, actor in enumerate(actors):
-                corners = actor.at(index)
-                if corners is not None:
-                    _paste(picture, actor.patch, corners)
-                    seen += _seen(index, str(number), actor.label, corners)
+            placed = [(number, actor.at(index)) for number, actor in enumerate(actors)]
+            there = [(number, corners) for number, corners in placed if corners is not None]
+            for place, (number, corners) in enumerate(there):
+                actor, behind = actors[number], tuple(front for _, front in there[place + 1 :])
+                _paste(picture, actor.patch, corners)
+                seen += _seen(index, str(number), actor.label, corners, behind)
             grain = random.normal(0, noise, (HEIGHT, WIDTH, 1))
             image = av.VideoFrame.from_ndarray(
                 np.clip(picture + grain, 0, 255).astype(np.uint8), format="rgb24"
@@ -93,8 +102,10 @@ def write_clip(path: Path, banks: Banks, backdrops: list[Path], seed: int) -> li
     return seen
 
 
-def _seen(frame: int, track: str, label: str, corners: Corners) -> list[Seen]:
-    """The object as it shows: cut at the frame's edge, nothing if it is outside."""
+def _seen(
+    frame: int, track: str, label: str, corners: Corners, behind: tuple[Corners, ...]
+) -> list[Seen]:
+    """The object as it shows: cut at the frame's edge, nothing if it is outside or covered."""
     edge = np.array([[0, 0], [WIDTH, 0], [WIDTH, HEIGHT], [0, HEIGHT]], np.float32)
     share, inside = cv2.intersectConvexConvex(corners, edge)
     whole = cv2.contourArea(corners)
@@ -104,8 +115,13 @@ def _seen(frame: int, track: str, label: str, corners: Corners) -> list[Seen]:
         float(np.linalg.norm(corners[0] - corners[3])),
         float(np.linalg.norm(corners[1] - corners[2])),
     )
-    legible = high * INPUT_SHARE >= LEAST_HEIGHT[label] and share >= 0.5 * whole
-    return [Seen(frame, track, label, np.asarray(inside[:, 0], np.float32), legible)]
+    bare = Seen(frame, track, label, np.asarray(inside[:, 0], np.float32), legible=False)
+    seen = replace(bare, behind=behind)
+    left = float(seen.shows(HEIGHT, WIDTH).sum()) / max(float(bare.shows(HEIGHT, WIDTH).sum()), 1)
+    if share * left < 16:
+        return []
+    legible = high * INPUT_SHARE >= LEAST_HEIGHT[label] and share * left >= 0.5 * whole
+    return [replace(seen, legible=legible)]
 
 
 def _actor(random: np.random.Generator, banks: Banks) -> Actor:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import cv2
 import numpy as np
 import typer
 from rich.progress import track
@@ -22,7 +21,7 @@ from edge_agent.redact.protected import ProtectedFrame, State
 from edge_agent.settings import load_settings
 from training.render.bank import load_banks
 
-COVERED = 0.9  # of an object's pixels: less is a leak
+COVERED = 0.9  # of an object's pixels that show: less is a leak
 LEGIBLE = 2  # in the truth of real clips: readable by a person
 
 
@@ -50,8 +49,7 @@ class Tally:
             hidden[y1:y2, x1:x2] = 1
         true = np.zeros_like(hidden)
         for seen in self._truth[index]:
-            mask = np.zeros_like(hidden)
-            cv2.fillConvexPoly(mask, np.round(seen.corners).astype(np.int32), 1)
+            mask = seen.shows(frame.height, frame.width)
             true |= mask
             covered = bool((mask & hidden).sum() >= COVERED * mask.sum())
             self.toggles += self._before.get(seen.track, covered) != covered
