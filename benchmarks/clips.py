@@ -86,12 +86,12 @@ def write_clip(path: Path, banks: Banks, backdrops: list[Path], seed: int) -> li
         for index in range(FPS * SECONDS):
             x, y = (80 + pan * index / (FPS * SECONDS)).astype(int)
             picture = backdrop[y : y + HEIGHT, x : x + WIDTH].copy()
-            placed = [(number, actor.at(index)) for number, actor in enumerate(actors)]
-            there = [(number, corners) for number, corners in placed if corners is not None]
-            for place, (number, corners) in enumerate(there):
-                actor, behind = actors[number], tuple(front for _, front in there[place + 1 :])
-                _paste(picture, actor.patch, corners)
-                seen += _seen(index, str(number), actor.label, corners, behind)
+            placed = [actor.at(index) for actor in actors]
+            for number, (actor, corners) in enumerate(zip(actors, placed, strict=True)):
+                if corners is not None:
+                    _paste(picture, actor.patch, corners)
+                    behind = tuple(front for front in placed[number + 1 :] if front is not None)
+                    seen += _seen(index, str(number), actor.label, corners, behind)
             grain = random.normal(0, noise, (HEIGHT, WIDTH, 1))
             image = av.VideoFrame.from_ndarray(
                 np.clip(picture + grain, 0, 255).astype(np.uint8), format="rgb24"
