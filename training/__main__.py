@@ -77,6 +77,9 @@ def train(
         typer.Option(help="Checkpoint to begin a new schedule from; may be a narrower network's."),
     ] = None,
     network: Annotated[str, typer.Option(help="veil-nano or veil-small.")] = "veil-nano",
+    teacher: Annotated[
+        Path | None, typer.Option(help="Checkpoint of a larger network, to imitate as well.")
+    ] = None,
 ) -> None:
     """Train, or go on training.
 
@@ -94,7 +97,8 @@ def train(
         raise SettingsError(f"'{network}' is no network; there are {', '.join(NETWORKS)}")
     torch.set_num_threads(threads)
     places = Places(data, run / "store", banks)
-    train(Run(run, places, hours, workers, device, compiled, rate, batch, held, start, network))
+    options = (hours, workers, device, compiled, rate, batch, held, start, network, teacher)
+    train(Run(run, places, *options))
 
 
 @app.command()

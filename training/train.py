@@ -24,6 +24,7 @@ from edge_agent.errors import SettingsError
 from training.loss import Targets, detection_loss
 from training.mixture import Batch, Mixture, Places
 from training.model import Detector, anchor_grid, averaged_detector
+from training.teacher import Teacher, imitation_loss
 from training.widen import widen
 
 BATCH = 32
@@ -58,6 +59,7 @@ class Run:
     held: bool = False
     start: Path | None = None
     network: str = "veil-nano"
+    teacher: Path | None = None
 
 
 def train(run: Run) -> None:
@@ -149,6 +151,11 @@ class State:
             self.forward = DistributedDataParallel(self.model, broadcast_buffers=False)
         if run.compiled:
             self.forward = torch.compile(self.forward, dynamic=False)
+        self.teacher = (
+            Teacher(run.teacher, self.device, half=self.half, compiled=run.compiled)
+            if run.teacher
+            else None
+        )
 
     def step(self, pictures: torch.Tensor, targets: Targets) -> None:
         for group in self.optimiser.param_groups:
@@ -159,6 +166,8 @@ class State:
         height, width = pictures.shape[2:]
         grid = anchor_grid(height, width, self.device)
         loss = detection_loss(scores, raw, grid, targets.to(self.device))
+        if self.teacher:
+            loss = loss + imitation_loss(scores, raw, grid, self.teacher.teach(pictures))
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)

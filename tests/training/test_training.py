@@ -27,7 +27,8 @@ from training.augment import (
 from training.data import IGNORED, NOTHING, PLATE
 from training.loss import LOWEST_QUALITY, Targets, assign, detection_loss
 from training.mixture import Batch, Places, collate
-from training.model import Detector, anchor_grid, averaged_detector, decode, gigaflops
+from training.model import Detector, Head, anchor_grid, averaged_detector, decode, gigaflops
+from training.teacher import Lesson, Teacher, folded, imitation_loss
 from training.train import Run, State, train
 
 
@@ -94,6 +95,87 @@ def test_a_wider_network_begins_with_what_the_narrow_one_knows(run: Run) -> None
     back = replace(run, folder=run.folder / "back", start=wide.folder / "latest.pt")
     with pytest.raises(SettingsError, match="veil-nano is narrower than veil-small"):
         make_state(back)
+
+
+def settled(network: str) -> Detector:
+    """A network that answers differently from anchor to anchor, its normalisation not trivial."""
+    model = Detector(network)
+    with torch.no_grad():
+        for head in model.heads:
+            assert isinstance(head, Head)
+            assert head.scores.bias is not None
+            head.scores.weight.normal_(std=0.3)
+            head.scores.bias.fill_(-1.0)
+            head.boxes.weight.normal_(std=0.1)
+        for _ in range(3):
+            model.train()(tiny_batch(5)[0].float() / 255)
+    return model.eval()
+
+
+def kept(model: Detector, path: Path) -> Path:
+    average = {f"module.{name}": value for name, value in model.state_dict().items()}
+    torch.save({"average": average, "network": model.network}, path)
+    return path
+
+
+def test_a_folded_network_answers_the_same() -> None:
+    torch.manual_seed(3)
+    model = settled("veil-nano")
+    pictures = tiny_batch(1)[0].float() / 255
+    with torch.no_grad():
+        expected = model(pictures)
+        answered = folded(model)(pictures)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    for ours, theirs in zip(answered, expected, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-4)
+
+
+def test_nothing_is_left_to_imitate_where_student_and_teacher_agree(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = settled("veil-small")
+    path = kept(model, tmp_path / "teacher.pt")
+    teacher = Teacher(path, torch.device("cpu"), half=False, compiled=False)
+    pictures = tiny_batch(1)[0].float() / 255
+    lesson = teacher.teach(pictures)
+    with torch.no_grad():
+        scores, raw = model(pictures)
+    grid = anchor_grid(96, 128)
+    assert float(lesson.probability.max()) > 0.5
+    assert float(imitation_loss(scores, raw, grid, lesson)) == pytest.approx(0, abs=1e-3)
+    assert float(imitation_loss(scores + 1, raw, grid, lesson)) > 0.05
+    assert float(imitation_loss(scores, raw + 0.5, grid, lesson)) > 0.05
+
+
+def test_only_a_teacher_that_is_sure_teaches_boxes() -> None:
+    grid = anchor_grid(96, 128)
+    raw, scores = torch.zeros(1, len(grid), 4), torch.full((1, len(grid), 3), -4.0)
+    lesson = Lesson(scores.sigmoid(), raw)
+    assert float(imitation_loss(scores, raw + 1, grid, lesson)) == pytest.approx(0, abs=1e-4)
+    scores[0, 7, 1] = 2.0
+    lesson = Lesson(scores.sigmoid(), raw)
+    student = raw.clone().requires_grad_()
+    imitation_loss(scores, student + 0.2, grid, lesson).backward()
+    assert student.grad is not None
+    assert student.grad.abs().sum(-1)[0].nonzero().flatten().tolist() == [7]
+
+
+def test_a_student_comes_to_answer_as_its_teacher(run: Run, tmp_path: Path) -> None:
+    path = kept(settled("veil-small"), tmp_path / "teacher.pt")
+    pictures, targets = tiny_batch(1)
+    grid, apart = anchor_grid(96, 128), {}
+    for teacher in (path, None):
+        torch.manual_seed(4)
+        state = make_state(replace(run, teacher=teacher))
+        state.warmed = 1000  # past the warm-up
+        for _ in range(40):
+            state.step(pictures, targets)
+        lesson = Teacher(path, torch.device("cpu"), half=False, compiled=False).teach(
+            pictures.float() / 255
+        )
+        with torch.no_grad():
+            scores, raw = state.model(pictures.float() / 255)
+        apart[teacher] = float(imitation_loss(scores, raw, grid, lesson))
+    assert apart[path] < 0.8 * apart[None]
 
 
 def test_held_layers_stay_as_they_are(run: Run) -> None:
