@@ -28,8 +28,8 @@ from tests.cloud_control.browsing import PHONE, browsing
 from tests.cloud_control.serving import serving
 from tests.cloud_control.test_directory import FLEET, Stage
 from tests.cloud_control.test_pages import Site
+from tests.edge_agent.live_tools import Collector
 from tests.edge_agent.media_tools import free_port
-from tests.edge_agent.test_media_live import Collector
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 SUBJECT = f"{FLEET}/gate-1"

@@ -24,9 +24,9 @@ from edge_agent.media.source import Source, open_source
 from edge_agent.media.whip.clock import SECOND, SharedClock
 from edge_agent.media.whip.door import LARGEST_OFFER
 from edge_agent.media.whip.terms import Terms
+from tests.edge_agent.live_tools import Collector, offset_ms, wait_until
 from tests.edge_agent.media_tools import TlsDoor, free_port, protect
 from tests.edge_agent.phone import Phone, flashing, post
-from tests.edge_agent.test_media_live import Collector, offset_ms, wait_until
 
 PAGE = "https://control.example:8443"
 
